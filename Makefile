@@ -1,0 +1,37 @@
+# Every target sets up .venv by itself when it is missing or when the requirements changed.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export BRAINLENS_CACHE ?= $(CURDIR)/.venv/cache
+
+.PHONY: help demo test quick check bench docs clean
+help:
+	@echo "make demo    the whole road once, on the embedded sample"
+	@echo "make test    every test (make quick: the fast ones)"
+	@echo "make check   lint and types"
+	@echo "make bench   speed, as ratios against baselines (QUICK=1: only that they run)"
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: $(READY)
+	$(BIN)/brainlens demo --overwrite
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+quick: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+
+clean:
+	rm -rf .venv brainlens-demo .mypy_cache .ruff_cache .pytest_cache

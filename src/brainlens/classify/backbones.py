@@ -1,0 +1,171 @@
+"""Owns the table of backbones: a name in, a feature extractor out; and its pretrained weights.
+
+To add a backbone, add a row; the tests run over the table. Weights are looked for as
+`<timm name>.safetensors` in the weights folder, then by timm's own download.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from brainlens.core.errors import ConfigError, WeightsError, nearest
+from brainlens.core.places import weights_folder
+
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # to [-1, 1], as Keras and the TF ports
+_UNIT = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # rescale 1/255, as seeds B and C
+
+Pool = Literal["average", "flatten"]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One row of the table: how to build a feature extractor and what it expects."""
+
+    build: Callable[[], nn.Module]  # maps (N, 3, H, W) to (N, C, h, w)
+    weights: str  # the timm name of its pretrained weights; "" has none
+    size: int  # pixels a side that it is used at
+    normalise: tuple[tuple[float, float, float], tuple[float, float, float]]
+    pool: Pool = "average"
+    hidden: tuple[int, ...] = ()  # the head's hidden layers, as its paper or seed has them
+
+
+class _Timm(nn.Module):
+    """A timm network up to its last feature map; what comes after it is dropped."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        import timm
+
+        self.network: Any = timm.create_model(name, num_classes=0, global_pool="")
+        if hasattr(self.network, "pre_logits"):  # VGG's 4096-wide layers: 120 M parameters
+            self.network.pre_logits = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = self.network.forward_features(x)
+        return features  # (N, C, h, w)
+
+
+class _Block3(nn.Module):
+    """VGG16 up to its third pooling layer (seed B's `block3_pool`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network: Any = _Timm("vgg16").network
+        self.network.features = self.network.features[:17]
+
+    def forward(self, x: Tensor) -> Tensor:
+        features: Tensor = self.network.features(x)
+        return features  # (N, 256, H/8, W/8)
+
+
+def _plain(
+    widths: Sequence[int], *, same: bool, dropout: Sequence[float] = ()
+) -> Callable[[], nn.Module]:
+    """3x3 convolution + ReLU + 2x2 max pooling, once a width."""
+
+    def build() -> nn.Module:
+        layers: list[nn.Module] = []
+        channels = 3
+        for i, width in enumerate(widths):
+            convolution = nn.Conv2d(channels, width, 3, padding=1 if same else 0)
+            nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")  # he_uniform
+            nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
+            layers += [nn.Dropout(dropout[i])] if dropout else []
+            channels = width
+        return nn.Sequential(*layers)
+
+    return build
+
+
+def _timm(name: str) -> Callable[[], nn.Module]:
+    return lambda: _Timm(name)
+
+
+BACKBONES: dict[str, Backbone] = {
+    "densenet121": Backbone(_timm("densenet121"), "densenet121.tv_in1k", 224, _IMAGENET),
+    "vgg16": Backbone(_timm("vgg16"), "vgg16.tv_in1k", 224, _IMAGENET, "flatten", (128,)),
+    "vgg16_block3": Backbone(_Block3, "vgg16.tv_in1k", 224, _IMAGENET, "flatten", (128, 64, 32)),
+    "inception_v3": Backbone(_timm("inception_v3"), "inception_v3.tf_in1k", 299, _HALF),
+    "efficientnetv2_s": Backbone(
+        _timm("tf_efficientnetv2_s"), "tf_efficientnetv2_s.in21k_ft_in1k", 224, _HALF
+    ),
+    "efficientnetv2_b0": Backbone(
+        _timm("tf_efficientnetv2_b0"), "tf_efficientnetv2_b0.in1k", 224, _IMAGENET
+    ),
+    "efficientnet_lite0": Backbone(
+        _timm("tf_efficientnet_lite0"), "tf_efficientnet_lite0.in1k", 224, _HALF
+    ),
+    "mobilenetv2": Backbone(_timm("mobilenetv2_100"), "mobilenetv2_100.tv_in1k", 224, _IMAGENET),
+    "cnn_b": Backbone(_plain((32, 64, 128), same=True), "", 250, _UNIT, "flatten", (128,)),
+    "cnn_b_dropout": Backbone(
+        _plain((32, 64, 128), same=True, dropout=(0.2, 0.3, 0.3)), "", 250, _UNIT, "flatten", (128,)
+    ),
+    "cnn_c": Backbone(_plain((16, 32, 64), same=False), "", 150, _UNIT, "flatten", (512,)),
+}
+
+
+def backbone(name: str) -> Backbone:
+    """The table's row; an unknown name fails with the nearest one."""
+    if name not in BACKBONES:
+        raise ConfigError(f"backbone {name!r} is unknown: {nearest(name, BACKBONES)}")
+    return BACKBONES[name]
+
+
+def load_pretrained(name: str, network: nn.Module) -> str:
+    """Load ImageNet weights into a network built by the row `name`; answers where they came from.
+
+    Raises WeightsError where they can be had from neither the weights folder nor timm.
+    """
+    row = backbone(name)
+    if not row.weights:
+        raise WeightsError(f"backbone {name!r} has no pretrained weights. Set weights=none")
+    folder = weights_folder()
+    file = folder / f"{row.weights}.safetensors" if folder else None
+    if file is not None and file.is_file():
+        state = _read(file)
+        source = file.name
+    else:
+        state = _download(name, row.weights, folder)
+        source = f"timm download of {row.weights}"
+    wanted = network.state_dict()
+    prefixed = {f"network.{key}": value.to(torch.float32) if value.is_floating_point() else value
+                for key, value in state.items()}  # fmt: skip
+    missing = [k for k in wanted if k not in prefixed and not k.endswith("num_batches_tracked")]
+    if missing:
+        raise WeightsError(f"{source}: does not fit {name} ({missing[0]} is missing)")
+    network.load_state_dict({key: prefixed[key] for key in wanted if key in prefixed}, strict=False)
+    return source
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{file}: is no readable safetensors file ({error})") from None
+
+
+def _download(name: str, weights: str, folder: Path | None) -> dict[str, Tensor]:
+    """timm's own download (or its cache); a clear error where there is no network."""
+    import timm
+
+    try:
+        model = timm.create_model(weights, pretrained=True)
+    except Exception as error:  # the hub's client raises a dozen kinds, none of them of one root
+        where = folder or "a folder named by BRAINLENS_WEIGHTS"
+        raise WeightsError(
+            f"pretrained weights of {name} are not reachable ({type(error).__name__}). Put "
+            f"{weights}.safetensors into {where}, or go online once, or train from scratch with "
+            "--set weights=none"
+        ) from None
+    return dict(model.state_dict())

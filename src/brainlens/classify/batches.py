@@ -1,0 +1,76 @@
+"""Owns the way from cached pictures to batches: order, classes in balance, processes.
+
+Enters: (N, size, size) uint8 pictures and their classes. Leaves: batches of uint8 pictures,
+classes and sample numbers. Order depends on (seed, epoch) alone, so a resumed run sees the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from brainlens.core.seeding import generator
+from brainlens.data.preprocess import Array
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pictures (N, 1, H, W) uint8, classes (N,), and their numbers in the data set."""
+
+    pictures: Tensor
+    classes: Tensor
+    samples: list[int]
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device."""
+        return Batch(self.pictures.to(device), self.classes.to(device), self.samples)
+
+
+class Pictures(Dataset[Batch]):
+    """Cached pictures and their classes, read a batch at a time."""
+
+    def __init__(self, pictures: Array, classes: Array) -> None:
+        self.pictures, self.classes = pictures, classes
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __getitems__(self, samples: Sequence[int]) -> Batch:
+        order = np.asarray(samples)
+        pictures = torch.from_numpy(np.ascontiguousarray(self.pictures[order]))[:, None]
+        return Batch(pictures, torch.from_numpy(self.classes[order]), order.tolist())
+
+
+class EpochOrder(Sampler[list[int]]):
+    """The batches of one epoch for one of several processes."""
+
+    def __init__(self, order: Array, batch_size: int, rank: int = 0, processes: int = 1) -> None:
+        # Every process must take equally many steps, or they wait for each other for ever.
+        own = order[: len(order) - len(order) % processes][rank::processes]
+        starts = range(0, len(own), batch_size)
+        self.batches = [own[start : start + batch_size].tolist() for start in starts]
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
+def epoch_order(classes: Array, *, seed: int, epoch: int, balanced: bool) -> Array:
+    """A shuffle of the samples; balanced: as many draws, every class equally likely."""
+    draw = generator(seed, "order", epoch)
+    if not balanced:
+        return draw.permutation(len(classes))
+    weight = 1 / np.bincount(classes)[classes]
+    return draw.choice(len(classes), len(classes), p=weight / weight.sum())
+
+
+def loader(data: Pictures, order: EpochOrder) -> DataLoader[Batch]:
+    """Batches in this order; decoding is done already, so no worker processes."""
+    return DataLoader(data, batch_sampler=order, collate_fn=lambda batch: batch)

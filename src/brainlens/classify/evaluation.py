@@ -1,0 +1,203 @@
+"""Owns the evaluation stage: a run and an index in, predictions and figures with intervals out.
+
+Images that the run may have seen, as a copy or through a patient or twin, are found first: they
+are an error unless allowed, and then told apart in every figure.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brainlens.classify import machine
+from brainlens.classify.inference import probabilities
+from brainlens.classify.network import load
+from brainlens.classify.run import read_provenance
+from brainlens.core.errors import IndexFileError, LeakError, RunError, nearest
+from brainlens.core.files import fresh_folder, write_json
+from brainlens.core.provenance import now, provenance
+from brainlens.data.index import SPLITS, Index, Row, read_index
+from brainlens.data.pictures import pictures
+from brainlens.data.predictions import write_predictions
+from brainlens.data.preprocess import Array
+from brainlens.data.split import leaks, read_record
+from brainlens.metrics import calibration, classification
+from brainlens.metrics.resampling import group_draws, interval
+
+RESAMPLES, LEVEL, SEED = 2000, 0.95, 0
+_CHECKED = "copies (bytes, pixels) and shared groups (patients, twins) with the run's train and val"
+
+
+def evaluate(
+    run: Path,
+    index_path: Path,
+    out: Path,
+    *,
+    split: str = "test",
+    allow_leaks: bool = False,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Judge a run on one split; answers what `metrics.json` holds.
+
+    Raises LeakError for images seen in training, unless `allow_leaks`; RunError for a run of
+    other classes.
+    """
+    began, started = time.monotonic(), now()
+    record, model = read_provenance(run), load(run / "model.safetensors")
+    index = read_index(index_path)
+    rows = _rows(index, split, index_path, model.labels)
+    found = find_leaks(run, rows, split)
+    if found and not allow_leaks:
+        raise _leak_error(found, rows)
+    fresh_folder(out, overwrite=overwrite, marks=("metrics.json",))
+    table = probabilities(model, pictures(index, rows, model.preprocessing))
+    true = np.array([model.labels.index(row.label) for row in rows])
+    group = np.unique([row.group for row in rows], return_inverse=True)[1]
+    seen = np.array([row.path in found for row in rows])
+    figures = {
+        "kind": "evaluation",
+        "run": str(run),
+        "split": split,
+        "labels": model.labels,
+        "images": len(rows),
+        "groups": int(group.max()) + 1,
+        **judge(true, table, group, model.labels),
+        "leakage": _leakage(found, seen, true, table, group, allow_leaks),
+        "interval": {
+            "method": "percentile bootstrap over groups",
+            "resamples": RESAMPLES, "level": LEVEL, "seed": SEED,
+        },
+        "protocol": read_record(index, index_path),
+        "history": _history(run),
+        "provenance": {
+            **provenance("evaluation", record["seed"], started, time.monotonic() - began),
+            "machine": machine.describe(machine.choose_device(), "32-true"),
+            "index": {"path": str(index_path), "digest": index.digest(),
+                      "images": {split: len(rows)}, "labels": model.labels},
+            "train_index": record["index"],
+            "best_epoch": record["best_epoch"],
+            "weights": record["weights"],
+        },
+    }  # fmt: skip
+    write_predictions(out / "predictions.csv", rows, table, model.labels, found)
+    write_json(out / "metrics.json", figures)
+    return figures
+
+
+def _rows(index: Index, split: str, index_path: Path, labels: Sequence[str]) -> list[Row]:
+    """The rows to judge; refuses a split that is empty or has classes the run does not know."""
+    if split not in SPLITS:
+        raise IndexFileError(f"--split {split}: {nearest(split, SPLITS)}")
+    rows = index.of(split)
+    if not rows:
+        raise IndexFileError(
+            f"{index_path}: has no {split} images. Split it first: brainlens split {index_path}"
+        )
+    strange = sorted({row.label for row in rows} - set(labels))
+    if strange:
+        raise RunError(
+            f"{index_path}: has class {strange[0]!r}, but the run knows {', '.join(labels)}. "
+            "Index it again with a --label-map to these"
+        )
+    return rows
+
+
+def find_leaks(run: Path, rows: Sequence[Row], split: str) -> dict[str, str]:
+    """Which rows the run saw in training or in choosing its epoch, by path."""
+    own = read_index(run / "index.csv")
+    seen = [row for row in own.rows if row.split in ("train", "val") and row.split != split]
+    return leaks(seen, rows)
+
+
+def _leak_error(found: dict[str, str], rows: Sequence[Row]) -> LeakError:
+    copies = sum(kind == "copy" for kind in found.values())
+    return LeakError(
+        f"{len(found)} of {len(rows)} images were seen in training ({copies} as exact copies, "
+        f"{len(found) - copies} through a patient or twin; the first: {next(iter(found))}). Split "
+        "with --protocol grouped and train again, or give --allow-leaks to measure it as it is"
+    )
+
+
+def judge(true: Array, table: Array, group: Array, labels: Sequence[str]) -> dict[str, Any]:
+    """Every figure with its interval, of (N,) classes, (N, K) probabilities, (N,) groups."""
+    k, predicted, confidence = len(labels), table.argmax(1), table.max(1)
+    correct = (predicted == true).astype(float)
+    by_group = classification.confusion_by_group(true, predicted, group, k)
+    draws = group_draws(len(by_group), RESAMPLES, SEED)
+    # Row 0 is the figure itself, the others its resamples: one way to compute both.
+    weights = np.vstack([np.ones(len(by_group)), draws])
+    confusion = np.tensordot(weights, by_group, 1)  # (1 + B, K, K)
+    weight = weights[:, group]  # (1 + B, N)
+    area = np.stack(
+        [classification.auroc(table[:, c], true == c, weight) for c in range(k)], 1
+    )  # (1 + B, K)
+    each = {
+        "sensitivity": classification.sensitivity(confusion),
+        "specificity": classification.specificity(confusion),
+        "precision": classification.precision(confusion),
+        "f1": classification.f1(confusion),
+        "auroc": area,
+    }
+    mean = classification.mean_over_classes
+    overall = {
+        "accuracy": classification.accuracy(confusion),
+        "balanced_accuracy": mean(each["sensitivity"]),
+        "macro_f1": mean(each["f1"]),
+        "macro_auroc": mean(area),
+        "ece": calibration.expected_calibration_error(confidence, correct, weight),
+    }
+    return {
+        "metrics": {name: _figure(values) for name, values in overall.items()},
+        "per_class": {
+            label: {
+                "support": int((true == c).sum()),
+                **{name: _figure(values[:, c]) for name, values in each.items()},
+            }
+            for c, label in enumerate(labels)
+        },
+        "confusion": confusion[0].astype(int).tolist(),
+        "reliability": calibration.reliability(confidence, correct),
+    }
+
+
+def _figure(values: Array) -> dict[str, float | None] | None:
+    """Row 0 with the interval of the rest; None where the figure is undefined."""
+    if np.isnan(values[0]):
+        return None
+    bounds = interval(values[1:], LEVEL) or (None, None)
+    return {"value": float(values[0]), "low": bounds[0], "high": bounds[1]}
+
+
+def _leakage(
+    found: dict[str, str], seen: Array, true: Array, table: Array, group: Array, allowed: bool
+) -> dict[str, Any]:
+    """What leaked, and the accuracy of the leaked and the clean part."""
+
+    def part(chosen: Array) -> dict[str, Any] | None:
+        if not chosen.any():
+            return None
+        own = np.unique(group[chosen], return_inverse=True)[1]
+        labels = [str(c) for c in range(table.shape[1])]
+        figures = judge(true[chosen], table[chosen], own, labels)["metrics"]
+        return {"images": int(chosen.sum()), "accuracy": figures["accuracy"]}
+
+    copies = sum(kind == "copy" for kind in found.values())
+    return {
+        "allowed": allowed,
+        "copies": copies,
+        "same_group": len(found) - copies,
+        "clean": part(~seen),
+        "leaked": part(seen),
+        "checked": _CHECKED,
+    }
+
+
+def _history(run: Path) -> list[dict[str, str]]:
+    """The run's epochs, for the report's curves."""
+    with (run / "metrics.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))

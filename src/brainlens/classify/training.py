@@ -1,0 +1,228 @@
+"""Owns the training stage: an index with a split in, a run folder out."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import os
+import shutil
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from brainlens.classify import machine
+from brainlens.classify.backbones import backbone, load_pretrained
+from brainlens.classify.batches import Pictures
+from brainlens.classify.config import TrainConfig
+from brainlens.classify.loop import Loop
+from brainlens.classify.network import Architecture, Classifier
+from brainlens.classify.run import MARKS, Ledger, checkpoint_path, read_provenance
+from brainlens.core.config import read_toml, resolve, to_toml
+from brainlens.core.errors import RunError, SplitError
+from brainlens.core.files import fresh_folder, write_atomic, write_json
+from brainlens.core.progress import say
+from brainlens.core.provenance import now, provenance
+from brainlens.core.seeding import seed_everything
+from brainlens.data.index import Index, Row, counts, read_index, write_index
+from brainlens.data.pictures import pictures
+from brainlens.data.preprocess import Preprocessing
+from brainlens.data.split import read_record
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run ended with."""
+
+    run: Path
+    best_epoch: int
+    monitor: str
+    best_value: float
+    seconds: float
+
+
+class InterruptedRunError(RunError):
+    """Ctrl-C during training; what was saved is usable and the run can be resumed."""
+
+    exit_code = 130
+
+
+def train(
+    index_path: Path,
+    run: Path,
+    config: TrainConfig,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    devices: int = 1,
+) -> Trained:
+    """Train a classifier on the index's `train` rows, choosing the epoch on its `val` rows.
+
+    Raises UserError kinds for an index without splits, weights out of reach, a used folder.
+    """
+    first = int(os.environ.get("LOCAL_RANK", "0")) == 0  # Lightning starts the other processes
+    index = read_index(index_path)
+    if resume:
+        config = _resumed_config(run, index)
+    rows = {split: index.of(split) for split in ("train", "val")}
+    labels = _check_rows(rows, index_path)
+    machine.keep_freed_memory()
+    seed_everything(config.seed, "init")
+    architecture, preprocessing = plan(config)
+    network = Classifier(architecture, len(labels))
+    source = load_pretrained(config.backbone, network.backbone) if _pretrained(config) else "none"
+    device = machine.choose_device(config.device)
+    config_used = dataclasses.replace(
+        config, precision=machine.choose_precision(config.precision, device)
+    )
+    facts = {
+        **provenance("run", config.seed, now(), 0.0),
+        "machine": machine.describe(device, config_used.precision) | {"devices": devices},
+        "index": {
+            "path": str(index_path),
+            "digest": index.digest(),
+            "images": {split: sum(n.values()) for split, n in counts(index.rows).items()},
+            "labels": labels,
+        },
+        "split": read_record(index, index_path),
+        "weights": source,
+    }
+    if first and not resume:
+        fresh_folder(run, overwrite=overwrite, marks=MARKS)
+        write_atomic(run / "config.toml", to_toml(config))
+        write_index(index.rows, index.folder, run / "index.csv")
+        write_json(run / "provenance.json", facts | {"stopped": "running"})
+    data = {
+        split: Pictures(pictures(index, part, preprocessing), _classes(part, labels))
+        for split, part in rows.items()
+    }
+    loop = Loop(network, config_used, preprocessing, data)
+    ledger = Ledger(
+        run, config, architecture=architecture, labels=labels, preprocessing=preprocessing,
+        provenance=facts,
+    )  # fmt: skip
+    if first:
+        _announce(config_used, rows, source, device)
+    _fit(loop, ledger, run, device, devices, resume)
+    return Trained(
+        run, int(ledger.best["epoch"]), config.monitor, ledger.best["value"], ledger.seconds()
+    )
+
+
+def plan(config: TrainConfig) -> tuple[Architecture, Preprocessing]:
+    """The network and preprocessing that a config asks for, its backbone's habits filled in."""
+    row = backbone(config.backbone)
+    size = config.size or row.size
+    architecture = Architecture(
+        backbone=config.backbone,
+        size=size,
+        pool=row.pool if config.pool == "auto" else config.pool,
+        hidden=row.hidden if config.hidden is None else config.hidden,
+        activation=config.activation,
+        dropout=config.dropout,
+    )
+    mean, std = row.normalise
+    return architecture, Preprocessing(size, config.fit, config.crop, mean, std)
+
+
+def _pretrained(config: TrainConfig) -> bool:
+    """Whether ImageNet weights are wanted; the plain CNNs have none to want."""
+    return config.weights == "imagenet" and bool(backbone(config.backbone).weights)
+
+
+def _resumed_config(run: Path, index: Index) -> TrainConfig:
+    """The settings of an unfinished run; raises RunError where there is nothing to go on with."""
+    record = read_provenance(run)
+    if not checkpoint_path(run).is_file():
+        state = "has finished" if record.get("best_epoch") else "saved no epoch yet"
+        raise RunError(f"{run}: {state}, so there is nothing to resume. Use --overwrite")
+    if record["index"]["digest"] != index.digest():
+        raise RunError(
+            f"{run}: was trained on another state of the index. Resume with the index it began "
+            "with, or start again with --overwrite"
+        )
+    return resolve(TrainConfig, read_toml(run / "config.toml"))
+
+
+def _check_rows(rows: dict[str, list[Row]], index_path: Path) -> list[str]:
+    """The labels to learn, in order; refuses an index that cannot be trained on."""
+    for split in ("train", "val"):
+        if not rows[split]:
+            raise SplitError(
+                f"{index_path}: has no {split} images. Split it first: brainlens split {index_path}"
+            )
+    labels = sorted({row.label for row in rows["train"]})
+    if len(labels) < 2:
+        raise SplitError(f"{index_path}: trains on one class only ({labels[0]}); expected two")
+    strange = {row.label for row in rows["val"]} - set(labels)
+    if strange:
+        raise SplitError(f"{index_path}: class {min(strange)!r} is in val but not in train")
+    return labels
+
+
+def _classes(rows: list[Row], labels: list[str]) -> np.ndarray:
+    number = {label: i for i, label in enumerate(labels)}
+    return np.array([number[row.label] for row in rows], dtype=np.int64)
+
+
+def _announce(config: TrainConfig, rows: dict[str, list[Row]], source: str, device: str) -> None:
+    say(
+        f"training {config.backbone} ({source} weights) on {len(rows['train'])} images, "
+        f"validating on {len(rows['val'])}; {device}, {config.precision}; * marks the best epoch"
+    )
+
+
+def _fit(loop: Loop, ledger: Ledger, run: Path, device: str, devices: int, resume: bool) -> None:
+    """Run Lightning, and write the run's record however it ends."""
+    config = ledger.config
+    callbacks: list[pl.Callback] = [ledger]
+    if config.patience:
+        mode = "min" if config.monitor == "val_loss" else "max"
+        callbacks.append(EarlyStopping(config.monitor, patience=config.patience, mode=mode))
+    checkpoint = checkpoint_path(run)
+    callbacks.append(
+        ModelCheckpoint(
+            checkpoint.parent, checkpoint.stem, save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+    )  # fmt: skip
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    options: dict[str, Any] = {
+        "accelerator": "gpu" if device == "cuda" else "cpu",
+        "devices": devices,
+        "strategy": "ddp_find_unused_parameters_true" if devices > 1 else "auto",
+        "precision": loop.config.precision,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's hints on workers, loggers and intervals
+        trainer = pl.Trainer(
+            **options,
+            max_epochs=config.epochs,
+            logger=TensorBoardLogger(run, name="", version="tensorboard"),
+            callbacks=callbacks,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            reload_dataloaders_every_n_epochs=1,
+            use_distributed_sampler=False,
+        )
+        parameters = sum(p.numel() for p in loop.network.parameters())
+        trained = sum(p.numel() for p in loop.network.parameters() if p.requires_grad)
+        try:
+            trainer.fit(loop, ckpt_path=checkpoint if resume else None, weights_only=True)
+        except SystemExit:  # what Lightning makes of Ctrl-C
+            ledger.close("interrupted", trained, parameters)
+            done = len(ledger.history)
+            raise InterruptedRunError(
+                f"stopped after {done} of {config.epochs} epochs. Go on with the same command and "
+                "--resume" + (f"; {run} is usable as it is" if done else "")
+            ) from None
+    if trainer.is_global_zero:
+        early = len(ledger.history) < config.epochs
+        ledger.close("early" if early else "epochs", trained, parameters)
+        shutil.rmtree(checkpoint.parent, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""From folders of scans to an index whose splits do not leak."""

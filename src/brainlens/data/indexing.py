@@ -1,0 +1,212 @@
+"""Owns the first stage: folders of labelled scans in, index rows out.
+
+`<root>/<class>/...`, with `Training/` and `Testing/` folders above or below the class kept as the
+official split. Every image is decoded once: a file that cannot be read is named and left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainlens.core.errors import ImageError, IndexFileError
+from brainlens.core.images import find_images, open_image, to_grey
+from brainlens.core.progress import track
+from brainlens.data.grouping import name_groups
+from brainlens.data.index import Row
+from brainlens.data.labels import SPLIT_FOLDERS, apply_map, canonical, is_known
+from brainlens.data.manifest import Known, read_manifest
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """What indexing found: rows (paths absolute), and what it left out."""
+
+    rows: tuple[Row, ...]
+    unreadable: tuple[ImageError, ...]
+    left_out: Mapping[str, int]  # folder name -> images that the label map leaves out
+    unlabelled: tuple[Path, ...]  # images in no class folder
+
+
+@dataclass(frozen=True)
+class _Found:
+    path: Path
+    folder: str  # the class folder's name
+    official: str
+
+
+def index_folders(
+    roots: Sequence[Path], *, label_map: Mapping[str, str], manifest: Path | None = None
+) -> Indexed:
+    """Read every image below the roots; raises IndexFileError where there is nothing to index."""
+    known = read_manifest(manifest) if manifest else {}
+    found: list[_Found] = []
+    unlabelled: list[Path] = []
+    for root in roots:
+        _scan(root, found, unlabelled)
+    if not found:
+        raise _no_classes(roots, unlabelled)
+    labelled, left_out = _labelled(found, label_map)
+    if not labelled:
+        names = ", ".join(sorted(left_out))
+        raise IndexFileError(f"the label map leaves out every class ({names}). Check --label-map")
+    if manifest and not any(item.path.resolve() in known for item, _ in labelled):
+        raise IndexFileError(
+            f"{manifest}: lists none of the {len(labelled)} images. Its paths must be relative to "
+            "the manifest's own folder"
+        )
+    rows, unreadable = _read_all(labelled, known)
+    if not rows:
+        raise (
+            unreadable[0]
+            if len(unreadable) == 1
+            else IndexFileError(
+                f"none of the {len(unreadable)} images can be read; the first: {unreadable[0]}"
+            )
+        )
+    return Indexed(tuple(rows), tuple(unreadable), left_out, tuple(unlabelled))
+
+
+def _scan(root: Path, found: list[_Found], unlabelled: list[Path]) -> None:
+    """Sort the images below `root` into class folders; an empty class is an error."""
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "no such folder"
+        raise IndexFileError(f"{root}: {what}; expected a folder with one sub-folder a class")
+    try:
+        images = find_images(root)
+    except OSError as error:
+        raise IndexFileError(f"{root}: cannot be listed ({error.strerror})") from None
+    filled: set[Path] = set()
+    for image in images:
+        filled.update(image.relative_to(root).parents)
+        folder, official = _class_folder(root, image)
+        if folder:
+            found.append(_Found(image, folder, official))
+        else:
+            unlabelled.append(image)
+    for folder_path in _class_candidates(root):
+        if images and folder_path.relative_to(root) not in filled:
+            raise IndexFileError(
+                f"{folder_path}: the class folder holds no image. Fill it, or remove it"
+            )
+
+
+def _class_candidates(root: Path) -> Iterator[Path]:
+    """Folders that should hold a class: directly below the root or a split folder."""
+    for child in sorted(root.iterdir()):
+        if child.is_dir() and not child.name.startswith((".", "_")):
+            if child.name.lower() in SPLIT_FOLDERS:
+                yield from _class_candidates(child)
+            else:
+                yield child
+
+
+def _class_folder(root: Path, image: Path) -> tuple[str, str]:
+    """The class folder's name ("" for none) and the official split of an image.
+
+    The deepest folder with a known class name, else the topmost that is no split folder.
+    """
+    folders = image.relative_to(root).parts[:-1]
+    official = next((SPLIT_FOLDERS[f.lower()] for f in folders if f.lower() in SPLIT_FOLDERS), "")
+    classes = [folder for folder in folders if folder.lower() not in SPLIT_FOLDERS]
+    known = next((folder for folder in reversed(classes) if is_known(folder)), "")
+    return known or (classes[0] if classes else ""), official
+
+
+def _no_classes(roots: Sequence[Path], unlabelled: Sequence[Path]) -> IndexFileError:
+    """Say why a folder cannot be indexed."""
+    where = ", ".join(map(str, roots))
+    if unlabelled:
+        return IndexFileError(
+            f"{where}: {len(unlabelled)} images but no class folders. Put the images of each class "
+            "in a folder named after it, such as glioma/, none/"
+        )
+    return IndexFileError(
+        f"{where}: holds no image (looked for JPEG, PNG, TIFF, WebP, BMP, GIF); expected "
+        "FOLDER/CLASS/IMAGE"
+    )
+
+
+def _labelled(
+    found: Sequence[_Found], label_map: Mapping[str, str]
+) -> tuple[list[tuple[_Found, str]], dict[str, int]]:
+    """Pair what was found with its label; count by folder what the map leaves out."""
+    labelled: list[tuple[_Found, str]] = []
+    left_out: dict[str, int] = {}
+    for item in found:
+        label = apply_map(item.folder, label_map)
+        if label:
+            labelled.append((item, label))
+        else:
+            left_out[item.folder] = left_out.get(item.folder, 0) + 1
+    return labelled, left_out
+
+
+def _read_all(
+    labelled: Sequence[tuple[_Found, str]], known: Mapping[Path, Known]
+) -> tuple[list[Row], list[ImageError]]:
+    """Decode everything on all cores, in order, then name the groups."""
+    rows: list[Row] = []
+    twins: list[str] = []
+    unreadable: list[ImageError] = []
+
+    def read(pair: tuple[_Found, str]) -> Row | ImageError:
+        facts = known.get(pair[0].path.resolve(), Known())
+        try:
+            return _read(*pair, facts)
+        except ImageError as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = pool.map(read, labelled)
+        for (item, _), result in zip(
+            track(labelled, "reading", len(labelled)), results, strict=True
+        ):
+            if isinstance(result, ImageError):
+                unreadable.append(result)
+            else:
+                rows.append(result)
+                twins.append(known.get(item.path.resolve(), Known()).twins)
+    return _with_groups(rows, twins), unreadable
+
+
+def _read(item: _Found, label: str, facts: Known) -> Row:
+    """Decode one image and write down what it is."""
+    try:
+        data = item.path.read_bytes()
+    except OSError as error:
+        raise ImageError(item.path, error.strerror or "an error", "a readable file") from None
+    image = open_image(data, name=str(item.path))
+    grey = to_grey(image)
+    pixels = hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes())
+    second = canonical(facts.second_label) if facts.second_label else ""
+    doubted = second and second != label and label != "tumour"
+    return Row(
+        path=str(item.path.resolve()),
+        label=label,
+        digest=hashlib.sha256(data).hexdigest(),
+        pixel_digest=pixels.hexdigest(),
+        width=image.width,
+        height=image.height,
+        mode=image.mode,
+        group="",
+        patient=facts.patient,
+        flags=f"second-label={second}" if doubted else "",
+        fold=facts.fold,
+        official=item.official or SPLIT_FOLDERS.get(facts.official.lower(), ""),
+    )
+
+
+def _with_groups(rows: Sequence[Row], twins: Sequence[str]) -> list[Row]:
+    """Join exact copies, manifest twins and patients into groups."""
+    from dataclasses import replace
+
+    names = name_groups(
+        [row.pixel_digest for row in rows],
+        [[row.digest for row in rows], [row.patient for row in rows], twins],
+    )
+    return [replace(row, group=name) for row, name in zip(rows, names, strict=True)]

@@ -1,0 +1,75 @@
+"""Owns class names: what a folder is called in, the canonical label out.
+
+`glioma`, `meningioma`, `pituitary`, `none`, and `tumour` where the kind is not told. Names that
+mean none of these stay as they are, so any folder of classes works.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from brainlens.core.config import read_toml
+from brainlens.core.errors import ConfigError, nearest
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "glioma": ("glioma", "gliomas", "gliomatumor", "gliomatumour"),
+    "meningioma": ("meningioma", "meningiomas", "meningiomatumor", "meningiomatumour"),
+    "pituitary": ("pituitary", "pituitarytumor", "pituitarytumour", "pituitaryadenoma"),
+    "none": ("no", "none", "notumor", "notumour", "normal", "healthy", "negative"),
+    "tumour": ("yes", "tumor", "tumour", "braintumor", "braintumour", "positive"),
+}
+_CANONICAL = {alias: label for label, aliases in ALIASES.items() for alias in aliases}
+
+# `--label-map NAME`: an empty label leaves the rows out.
+NAMED_MAPS: dict[str, dict[str, str]] = {
+    "types": {"tumour": ""},  # four classes: a tumour of unknown kind cannot be used
+    "binary": {"glioma": "tumour", "meningioma": "tumour", "pituitary": "tumour"},
+}
+
+SPLIT_FOLDERS: dict[str, str] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing"), "test"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+}
+
+
+def canonical(name: str) -> str:
+    """The canonical label of a folder's name, or the name itself."""
+    return _CANONICAL.get(re.sub(r"[^a-z]", "", name.lower()), name.strip())
+
+
+def is_known(name: str) -> bool:
+    """Whether a folder's name means one of the canonical labels."""
+    return canonical(name) in ALIASES
+
+
+def parse_map(text: str) -> dict[str, str]:
+    """`types`, `binary`, `yes=tumour,no=none` or a TOML file of such pairs."""
+    if not text:
+        return {}
+    if text in NAMED_MAPS:
+        return dict(NAMED_MAPS[text])
+    if "=" in text:
+        pairs = (pair.partition("=") for pair in text.split(",") if pair.strip())
+        return {name.strip(): label.strip() for name, _, label in pairs}
+    path = Path(text)
+    if path.is_file():
+        table = read_toml(path)
+        if not all(isinstance(label, str) for label in table.values()):
+            raise ConfigError(f'{path}: expected lines like yes = "tumour"')
+        return table
+    raise ConfigError(
+        f"--label-map {text}: no such file or map: {nearest(text, NAMED_MAPS)}; "
+        "or pairs like yes=tumour,no=none"
+    )
+
+
+def apply_map(name: str, mapping: Mapping[str, str]) -> str:
+    """The label of folder `name`; the map may speak of the folder's name or of the canonical one.
+
+    An empty answer means: leave these images out.
+    """
+    label = canonical(name)
+    return mapping.get(name, mapping.get(label, label))

@@ -1,0 +1,81 @@
+"""Owns preprocessing: a grey picture of any size in, the network's input out.
+
+Built once at training, stored with the weights, embedded in every export, and used by evaluation,
+the command line and the web app alike. NumPy and Pillow alone: serving needs no torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from brainlens.core.errors import RunError
+
+Fit = Literal["stretch", "pad"]
+Array = np.ndarray[Any, Any]
+
+_CONTENT = 0.08  # of the 99th percentile: brighter than this is head, darker is air
+_MARGIN = 0.02  # of the content's longer side, kept around it
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes `size x size` numbers."""
+
+    size: int  # pixels a side
+    fit: Fit = "stretch"  # distort to the square, or pad with black
+    crop: bool = False  # cut the dark border around the head off first
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)  # of pixels in 0..1, one a channel
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    def picture(self, grey: Array) -> Array:
+        """(H, W) uint8 of any size to (size, size) uint8."""
+        if self.crop:
+            grey = content_crop(grey)
+        image = Image.fromarray(grey)
+        if self.fit == "stretch":
+            resized = image.resize((self.size, self.size), Image.Resampling.BILINEAR)
+            return np.asarray(resized)
+        scale = self.size / max(image.size)
+        width, height = (max(1, round(side * scale)) for side in image.size)
+        square = Image.new("L", (self.size, self.size))
+        small = image.resize((width, height), Image.Resampling.BILINEAR)
+        square.paste(small, ((self.size - width) // 2, (self.size - height) // 2))
+        return np.asarray(square)
+
+    def tensor(self, pictures: Array) -> Array:
+        """(N, size, size) uint8 to (N, 3, size, size) float32, normalised."""
+        scaled = pictures[:, None].astype(np.float32) / 255
+        mean = np.array(self.mean, np.float32)[:, None, None]
+        std = np.array(self.std, np.float32)[:, None, None]
+        return np.asarray((scaled - mean) / std)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for the metadata of a checkpoint or export."""
+        return dataclasses.asdict(self)
+
+
+def from_dict(values: Mapping[str, Any]) -> Preprocessing:
+    """Preprocessing from its plain values; raises RunError for unknown or missing ones."""
+    try:
+        channels = {name: tuple(values[name]) for name in ("mean", "std")}
+        return Preprocessing(**{**values, **channels})
+    except (TypeError, KeyError) as error:
+        raise RunError(f"the stored preprocessing is not understood ({error})") from None
+
+
+def content_crop(grey: Array) -> Array:
+    """Cut off the dark border; the picture itself where nothing stands out from it."""
+    bright = grey > max(6.0, _CONTENT * float(np.percentile(grey, 99)))
+    rows = np.flatnonzero(bright.mean(1) > 0.02)
+    columns = np.flatnonzero(bright.mean(0) > 0.02)
+    if rows.size < 8 or columns.size < 8:
+        return grey
+    margin = round(_MARGIN * max(np.ptp(rows), np.ptp(columns)))
+    top, left = max(0, rows[0] - margin), max(0, columns[0] - margin)
+    return grey[top : rows[-1] + 1 + margin, left : columns[-1] + 1 + margin]

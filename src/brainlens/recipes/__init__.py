@@ -1,0 +1,35 @@
+"""Owns the recipes: one TOML a system or experiment, `train --recipe NAME`.
+
+A recipe is a file of training settings; its first comment line says what it is.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+from brainlens.core.errors import ConfigError, nearest
+
+
+def _texts() -> dict[str, str]:
+    """The recipes' texts by name."""
+    folder = files(__package__ or "brainlens.recipes")
+    return {
+        entry.name.removesuffix(".toml"): entry.read_text("utf-8")
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if entry.name.endswith(".toml")
+    }
+
+
+def list_recipes() -> list[tuple[str, str]]:
+    """Each recipe's name and what it is."""
+    return [(name, text.partition("\n")[0].lstrip("# ")) for name, text in _texts().items()]
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """The settings of a recipe; an unknown name fails with the nearest one."""
+    texts = _texts()
+    if name not in texts:
+        raise ConfigError(f"--recipe {name}: no such recipe: {nearest(name, texts)}")
+    return tomllib.loads(texts[name])

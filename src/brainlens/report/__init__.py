@@ -1,0 +1,1 @@
+"""From saved results to one page that anybody can open."""

@@ -1,0 +1,96 @@
+"""Owns the report: one page that opens offline anywhere and says what a result is worth.
+
+Enters: run and evaluation folders, as `brainlens train` and `brainlens evaluate` leave them.
+Leaves: one HTML file without scripts or outside parts; the same folders give the same bytes.
+To add a kind of result, add a row to SECTIONS and a template of that name beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from brainlens import __version__
+from brainlens.core.errors import OutputError, UserError
+from brainlens.core.files import write_atomic
+from brainlens.report import sections
+from brainlens.report.artefacts import pick, read_json
+
+View = dict[str, Any]
+
+
+class Section(NamedTuple):
+    """A kind of result: how its folder is known, what makes one, how it is read and shown."""
+
+    kind: str  # what the first of `files` says under "kind"
+    files: tuple[str, ...]  # all present
+    made_by: str
+    view: Callable[[Path], View]  # what the template `kind`.html is given
+
+
+SECTIONS = (
+    Section(
+        "evaluation", ("metrics.json",), "brainlens evaluate RUN INDEX -o EVAL", sections.evaluation
+    ),
+    Section(
+        "run", ("provenance.json", "metrics.csv"), "brainlens train INDEX -o RUN", sections.run
+    ),
+)
+
+
+def write_report(folders: Sequence[Path], out: Path) -> Path:
+    """Write one page about all `folders`, in their order; raises UserError, and then no page."""
+    if not folders:
+        raise UserError("got no folder; expected at least one run or evaluation to report on")
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"{out}: got no .html name; expected one, as in -o report.html")
+    return write_atomic(out, _render(folders))
+
+
+def _render(folders: Sequence[Path]) -> str:
+    views: list[View] = []
+    for number, (folder, title) in enumerate(zip(folders, _titles(folders), strict=True), start=1):
+        section = _detect(folder)
+        about = {"kind": section.kind, "title": title, "anchor": f"s{number}"}
+        views.append(section.view(folder) | about)
+    evaluations = [view for view in views if view["kind"] == "evaluation"]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(
+        views=views,
+        comparison=sections.comparison(evaluations) if len(evaluations) > 1 else None,
+        leaking=[view for view in evaluations if view["leak"]["found"]],
+        version=__version__,
+    )
+
+
+def _detect(folder: Path) -> Section:
+    """The kind of result a folder holds."""
+    for section in SECTIONS:
+        if not all((folder / file).is_file() for file in section.files):
+            continue
+        if pick(read_json(folder / section.files[0]), "kind") == section.kind:
+            return section
+    got = "a folder of another kind" if folder.is_dir() else "a file" if folder.exists() else ""
+    kinds = " or ".join(
+        f"{section.kind} ({' + '.join(section.files)}; make one with `{section.made_by}`)"
+        for section in SECTIONS
+    )
+    raise UserError(f"{folder}: got {got or 'no such folder'}; expected the folder of a {kinds}")
+
+
+def _titles(folders: Sequence[Path]) -> list[str]:
+    """The folders' names, or their paths as given where two share a name."""
+    names = [folder.name or folder.resolve().name for folder in folders]
+    return [
+        name if names.count(name) == 1 else folder.as_posix()
+        for folder, name in zip(folders, names, strict=True)
+    ]

@@ -1,0 +1,146 @@
+"""Owns the tables on the terminal: results in, lines that align out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from brainlens.classify.predictor import Answer
+from brainlens.data.index import counts
+from brainlens.data.indexing import Indexed
+from brainlens.data.split import SplitRecord
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        first, *others = zip(row, widths, strict=True)
+        cells = [first[0].ljust(first[1]), *(text.rjust(width) for text, width in others)]
+        lines.append("   ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def index_summary(found: Indexed) -> str:
+    """What indexing found, class by class, and what it left out."""
+    rows = found.rows
+    groups = Counter(row.group for row in rows)
+    per_label = counts([row for row in rows])[""]
+    table = [["class", "images", "groups", "known patients"]]
+    for label, images in per_label.items():
+        own = [row for row in rows if row.label == label]
+        patients = {row.patient for row in own if row.patient}
+        table.append([label, str(images), str(len({r.group for r in own})), str(len(patients))])
+    table.append(["all", str(len(rows)), str(len(groups)), ""])
+    lines = [aligned(table)]
+    copies = len(rows) - len({row.pixel_digest for row in rows})
+    conflicts = _conflicts(rows)
+    if copies:
+        lines.append(f"{copies} images are exact copies of another; they share its group")
+    if conflicts:
+        lines.append(f"{conflicts} groups carry more than one label")
+    lines += [f"left out by the label map: {name} ({n})" for name, n in found.left_out.items()]
+    if found.unlabelled:
+        lines.append(
+            f"{len(found.unlabelled)} images in no class folder: {found.unlabelled[0]} ..."
+        )
+    lines += [f"skipped {error}" for error in found.unreadable]
+    if found.unreadable:
+        lines.append(f"{len(found.unreadable)} files skipped")
+    return "\n".join(lines)
+
+
+def _conflicts(rows: Sequence[Any]) -> int:
+    labels: dict[str, set[str]] = {}
+    for row in rows:
+        labels.setdefault(row.group, set()).add(row.label)
+    return sum(len(names) > 1 for names in labels.values())
+
+
+def split_summary(record: SplitRecord) -> str:
+    """Images by split and class."""
+    labels = sorted({label for table in record.counts.values() for label in table})
+    rows = [["split", *labels, "images", "groups"]]
+    for name, table in record.counts.items():
+        numbers = [str(table.get(label, 0)) for label in labels]
+        groups = str(record.groups.get(name, 0))
+        rows.append([name or "unused", *numbers, str(sum(table.values())), groups])
+    note = f"; {record.note}" if record.note else ""
+    return f"{aligned(rows)}\nprotocol {record.protocol}, seed {record.seed}{note}"
+
+
+def evaluation_summary(result: dict[str, Any]) -> str:
+    """The figures with their intervals, and the leak mark."""
+    rows = [["figure", "value", "95 % interval"]]
+    for name, figure in result["metrics"].items():
+        rows.append([name.replace("_", " "), *_cells(figure)])
+    each = [["class", "images", "sensitivity", "specificity", "precision", "F1", "AUROC"]]
+    for label, own in result["per_class"].items():
+        names = ("sensitivity", "specificity", "precision", "f1", "auroc")
+        figures = [_cells(own[name])[0] for name in names]
+        each.append([label, str(own["support"]), *figures])
+    head = (
+        f"{result['images']} {result['split']} images in {result['groups']} groups; protocol "
+        f"{result['protocol']['protocol']}"
+    )
+    return "\n\n".join([head, aligned(rows), aligned(each), _leak_line(result["leakage"])])
+
+
+def _cells(figure: dict[str, float | None] | None) -> list[str]:
+    """A figure and its interval as text."""
+    if figure is None:
+        return ["-", "-"]
+    low, high = figure["low"], figure["high"]
+    bounds = f"{low:.3f} to {high:.3f}" if low is not None and high is not None else "-"
+    return [f"{figure['value']:.3f}", bounds]
+
+
+def _leak_line(leakage: dict[str, Any]) -> str:
+    """One line on what the model had seen."""
+    seen = leakage["copies"] + leakage["same_group"]
+    if not seen:
+        return f"no known leak; checked: {leakage['checked']}"
+    clean, leaked = leakage["clean"], leakage["leaked"]
+    rest = (
+        f"accuracy on the {clean['images']} clean ones {clean['accuracy']['value']:.3f}"
+        if clean
+        else "none is clean"
+    )
+    return (
+        f"LEAK: {seen} images were seen in training ({leakage['copies']} as copies): accuracy on "
+        f"them {leaked['accuracy']['value']:.3f}, {rest}"
+    )
+
+
+def predictions_as(form: str, answers: Sequence[Answer]) -> str:
+    """Answers as `table`, `json` (one list) or `csv`; the text ends with a newline."""
+    labels = list(answers[0].probabilities)
+    if form == "json":
+        table = [
+            {
+                "path": answer.path,
+                "predicted": answer.predicted,
+                "confidence": round(answer.confidence, 6),
+                "probabilities": {k: round(v, 6) for k, v in answer.probabilities.items()},
+            }
+            for answer in answers
+        ]
+        return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
+    if form == "csv":
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["path", "predicted", "confidence", *(f"p_{label}" for label in labels)])
+        for answer in answers:
+            numbers = [f"{answer.probabilities[label]:.6f}" for label in labels]
+            writer.writerow([answer.path, answer.predicted, f"{answer.confidence:.6f}", *numbers])
+        return text.getvalue()
+    rows = [["file", "answer", *labels]]
+    for answer in answers:
+        percents = [f"{answer.probabilities[label]:.1%}" for label in labels]
+        rows.append([answer.path, answer.predicted, *percents])
+    return aligned(rows) + "\n\nresearch use, not a medical device\n"

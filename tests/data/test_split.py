@@ -1,0 +1,180 @@
+"""No group is on two sides, classes keep their shares, and impossible requests say why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brainlens.core.errors import SplitError
+from brainlens.data.index import Index, Row
+from brainlens.data.split import leaks, read_record, record_path, split_rows, write_record
+
+
+def row(n: int, label: str, group: str, **known: str) -> Row:
+    """A row that stands for the n-th image."""
+    return Row(f"{n}.png", label, f"d{n}", f"p{n}", 10, 10, "L", group, **known)
+
+
+def two_classes(groups: int = 20, size: int = 3) -> list[Row]:
+    """`groups` groups of `size` images for each of two classes."""
+    return [
+        row(i, label, f"{label}{i % groups}")
+        for label, first in (("glioma", 0), ("none", 1000))
+        for i in range(first, first + groups * size)
+    ]
+
+
+def sides_of_groups(rows: list[Row]) -> dict[str, set[str]]:
+    """The sides that each group's images are on."""
+    sides: defaultdict[str, set[str]] = defaultdict(set)
+    for r in rows:
+        sides[r.group].add(r.split)
+    return sides
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 25)), min_size=30, max_size=150),
+    st.integers(0, 5),
+)
+@settings(deadline=None, max_examples=60)
+def test_no_group_is_ever_on_two_sides(items: list[tuple[str, int]], seed: int) -> None:
+    rows = [row(i, label, f"g{group}") for i, (label, group) in enumerate(items)]
+    try:
+        done, _ = split_rows(rows, protocol="grouped", test=0.2, val=0.2, seed=seed)
+    except SplitError:
+        return
+    assert all(len(sides) == 1 for sides in sides_of_groups(done).values())
+    for side in ("train", "val", "test"):
+        assert {r.label for r in done if r.split == side} == {r.label for r in rows}
+
+
+def test_classes_keep_their_shares() -> None:
+    rows = two_classes(groups=50, size=2)
+    done, record = split_rows(rows, protocol="grouped", test=0.2, val=0.25, seed=3)
+    for label in ("glioma", "none"):
+        assert record.counts["test"][label] == 20  # 0.2 of 100
+        assert record.counts["val"][label] == 20  # 0.25 of the other 80
+    assert sum(r.split == "train" for r in done) == 120
+
+
+def test_the_seed_alone_decides() -> None:
+    rows = two_classes()
+    first, _ = split_rows(rows, protocol="grouped", seed=1)
+    again, _ = split_rows(rows, protocol="grouped", seed=1)
+    other, _ = split_rows(rows, protocol="grouped", seed=2)
+    assert first == again
+    assert [r.split for r in first] != [r.split for r in other]
+
+
+def test_random_lets_groups_leak_and_says_so() -> None:
+    done, record = split_rows(two_classes(groups=10, size=10), protocol="random", test=0.2)
+    assert any(len(sides) > 1 for sides in sides_of_groups(done).values())
+    assert "leak" in record.note
+
+
+def test_official_keeps_the_folders_and_cuts_validation_from_training() -> None:
+    rows = [replace(r, official="test" if i % 5 == 0 else "train") for i, r in
+            enumerate(two_classes(groups=60, size=1))]  # fmt: skip
+    done, _ = split_rows(rows, protocol="official", val=0.2)
+    assert all((r.split == "test") == (r.official == "test") for r in done)
+    assert sum(r.split == "val" for r in done) == pytest.approx(0.2 * 96, abs=1)
+
+
+def test_official_without_folders_is_refused() -> None:
+    with pytest.raises(SplitError, match="no Training and Testing"):
+        split_rows(two_classes(), protocol="official")
+
+
+def test_a_known_patient_fold_is_test_as_a_whole() -> None:
+    rows = two_classes(groups=40, size=2)
+    rows = [replace(r, fold=str(int(r.group.removeprefix("glioma")) % 4 + 1))
+            if r.label == "glioma" else r for r in rows]  # fmt: skip
+    done, record = split_rows(rows, protocol="grouped", test=0.1, val=0.1, fold="3")
+    assert all((r.split == "test") == (r.fold == "3") for r in done if r.fold)
+    assert record.fold == "3"
+    assert record.counts["test"]["none"] == 8  # a tenth of those without a fold
+
+
+def test_folds_cover_every_image_once() -> None:
+    rows = two_classes(groups=12, size=3)
+    tested: list[str] = []
+    for fold in "12345":
+        done, _ = split_rows(rows, protocol="folds", folds=5, fold=fold, val=0.2)
+        tested += [r.path for r in done if r.split == "test"]
+        assert all(len(sides) == 1 for sides in sides_of_groups(done).values())
+    assert sorted(tested) == sorted(r.path for r in rows)
+
+
+def test_a_group_in_two_patient_folds_is_refused() -> None:
+    rows = two_classes()
+    rows[0], rows[20] = replace(rows[0], fold="1"), replace(rows[20], fold="2")
+    assert rows[0].group == rows[20].group
+    with pytest.raises(SplitError, match="spans two patient folds"):
+        split_rows(rows, protocol="grouped")
+
+
+def test_a_class_with_too_few_groups_is_explained() -> None:
+    rows = [*two_classes(), row(9999, "pituitary", "p"), row(9998, "pituitary", "p")]
+    with pytest.raises(SplitError, match=r"'pituitary' has 2 images in 1 group .* 3 sides"):
+        split_rows(rows, protocol="grouped")
+
+
+def test_more_folds_than_groups_is_explained() -> None:
+    with pytest.raises(SplitError, match="fewer --folds"):
+        split_rows(two_classes(groups=4), protocol="folds", folds=6, fold="1")
+
+
+def test_an_unknown_fold_names_the_valid_ones() -> None:
+    with pytest.raises(SplitError, match="valid: 1, 2, 3"):
+        split_rows(two_classes(), protocol="folds", folds=3, fold="7")
+
+
+@pytest.mark.parametrize(("test", "val"), [(1.0, 0.1), (-0.1, 0.1), (0.5, 0.5)])
+def test_impossible_shares_are_refused(test: float, val: float) -> None:
+    with pytest.raises(SplitError, match="--test"):
+        split_rows(two_classes(), protocol="grouped", test=test, val=val)
+
+
+def test_one_class_is_refused() -> None:
+    rows = [r for r in two_classes() if r.label == "none"]
+    with pytest.raises(SplitError, match="needs two classes"):
+        split_rows(rows, protocol="grouped")
+
+
+def test_tumours_of_unknown_kind_beside_known_kinds_are_refused() -> None:
+    rows = [*two_classes(), row(9999, "tumour", "t")]
+    with pytest.raises(SplitError, match="--label-map binary"):
+        split_rows(rows, protocol="grouped")
+
+
+def test_synthetic_images_only_train() -> None:
+    rows = [replace(r, origin="dcgan") if i % 4 == 0 else r for i, r in enumerate(two_classes())]
+    for protocol in ("grouped", "random"):
+        done, _ = split_rows(rows, protocol=protocol, test=0.3)  # type: ignore[arg-type]
+        assert all(r.split == "train" for r in done if r.origin != "real")
+
+
+def test_leaks_are_copies_or_shared_groups() -> None:
+    train = [row(1, "a", "g1"), row(2, "a", "g2")]
+    test = [
+        replace(row(3, "a", "g9"), digest="d1"),
+        replace(row(4, "a", "g8"), pixel_digest="p2"),
+        row(5, "a", "g2"),
+        row(6, "a", "g7"),
+    ]
+    assert leaks(train, test) == {"3.png": "copy", "4.png": "copy", "5.png": "group"}
+
+
+def test_a_record_of_another_state_of_the_index_is_not_believed(tmp_path: Path) -> None:
+    done, record = split_rows(two_classes(), protocol="grouped")
+    path = tmp_path / "index.csv"
+    write_record(record, path)
+    assert record_path(path).name == "index.split.json"
+    assert read_record(Index(tuple(done), tmp_path), path)["protocol"] == "grouped"
+    changed = (replace(done[0], split="test" if done[0].split == "train" else "train"), *done[1:])
+    assert read_record(Index(changed, tmp_path), path)["protocol"] == "unknown"

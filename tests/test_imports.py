@@ -1,0 +1,79 @@
+"""The house's walls: imports flow down only, and light commands stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "brainlens"
+
+# From the top down; neighbours on a line never import each other.
+LAYERS = [
+    {"cli", "demo"},
+    {"study", "report", "deploy"},
+    {"classify", "generative"},
+    {"data", "metrics"},
+    {"recipes"},
+    {"core"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported_parts(path: Path) -> set[str]:
+    """The parts of brainlens that a module imports, anywhere in it."""
+    tree = ast.parse(path.read_text("utf-8"))
+    names = [
+        name
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom) and node.level == 0
+            else []
+        )
+    ]
+    return {name.split(".")[1] for name in names if name.startswith("brainlens.")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_flow_down_only(path: Path) -> None:
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if own == "__init__":
+        assert not imported_parts(path)
+        return
+    for part in imported_parts(path) - {own}:
+        if own in {"cli", "demo"} and part in {"demo"}:
+            continue
+        assert LEVEL[part] > LEVEL[own], f"{own} must not import {part}"
+
+
+def test_every_relative_import_is_spelled_out() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            assert not (isinstance(node, ast.ImportFrom) and node.level), path
+
+
+@pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["predict", "--help"]])
+def test_help_imports_nothing_heavy(command: list[str]) -> None:
+    code = (
+        "import sys; sys.argv = ['brainlens', *%r]\n"
+        "from brainlens.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'lightning', 'timm', 'numpy', 'matplotlib', 'PIL', 'sklearn'}\n"
+        "sys.exit(','.join(sorted(heavy & set(sys.modules))) or 0)" % command
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_files_keep_to_one_noun() -> None:
+    for path in MODULES:
+        assert len(path.read_text("utf-8").splitlines()) <= 300, f"{path} asks to be split"
+        assert path.stem not in {"utils", "helpers", "common", "base", "manager"}
