@@ -62,12 +62,12 @@ def test_every_relative_import_is_spelled_out() -> None:
 @pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["predict", "--help"]])
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     code = (
-        "import sys; sys.argv = ['brainlens', *%r]\n"
+        f"import sys; sys.argv = ['brainlens', *{command!r}]\n"
         "from brainlens.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'lightning', 'timm', 'numpy', 'matplotlib', 'PIL', 'sklearn'}\n"
-        "sys.exit(','.join(sorted(heavy & set(sys.modules))) or 0)" % command
+        "sys.exit(','.join(sorted(heavy & set(sys.modules))) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

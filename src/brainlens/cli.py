@@ -180,7 +180,14 @@ def predict(inputs: tuple[Path, ...], model: Path, as_json: bool, as_csv: bool) 
 
 @commands.command()
 @click.argument("folders", nargs=-1, required=True, type=_FILE)
-@click.option("-o", "out", type=_FILE, default=Path("report.html"), show_default=True)
+@click.option(
+    "-o",
+    "out",
+    type=_FILE,
+    default=Path("report.html"),
+    show_default=True,
+    help="The page to write.",
+)
 def report(folders: tuple[Path, ...], out: Path) -> None:
     """Make one self-contained HTML page of runs and evaluations."""
     from brainlens.report.page import write_report

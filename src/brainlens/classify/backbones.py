@@ -34,6 +34,7 @@ class Backbone:
     normalise: tuple[tuple[float, float, float], tuple[float, float, float]]
     pool: Pool = "average"
     hidden: tuple[int, ...] = ()  # the head's hidden layers, as its paper or seed has them
+    download: str = ""  # the timm name of the download, where it is not that of the weights
 
 
 class _Timm(nn.Module):
@@ -43,8 +44,10 @@ class _Timm(nn.Module):
         super().__init__()
         import timm
 
-        self.network: Any = timm.create_model(name, num_classes=0, global_pool="")
-        if hasattr(self.network, "pre_logits"):  # VGG's 4096-wide layers: 120 M parameters
+        # VGG's 4096-wide layers are dropped; one wide, they take no seconds to make first.
+        options = {"mlp_ratio": 1 / 4096} if name.startswith("vgg") else {}
+        self.network: Any = timm.create_model(name, num_classes=0, global_pool="", **options)
+        if hasattr(self.network, "pre_logits"):
             self.network.pre_logits = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -103,7 +106,13 @@ BACKBONES: dict[str, Backbone] = {
     "efficientnet_lite0": Backbone(
         _timm("tf_efficientnet_lite0"), "tf_efficientnet_lite0.in1k", 224, _HALF
     ),
-    "mobilenetv2": Backbone(_timm("mobilenetv2_100"), "mobilenetv2_100.tv_in1k", 224, _IMAGENET),
+    "mobilenetv2": Backbone(
+        _timm("mobilenetv2_100"),
+        "mobilenetv2_100.tv_in1k",
+        224,
+        _IMAGENET,
+        download="mobilenetv2_100.ra_in1k",  # timm has not torchvision's
+    ),
     "cnn_b": Backbone(_plain((32, 64, 128), same=True), "", 250, _UNIT, "flatten", (128,)),
     "cnn_b_dropout": Backbone(
         _plain((32, 64, 128), same=True, dropout=(0.2, 0.3, 0.3)), "", 250, _UNIT, "flatten", (128,)
@@ -130,17 +139,21 @@ def load_pretrained(name: str, network: nn.Module) -> str:
     folder = weights_folder()
     file = folder / f"{row.weights}.safetensors" if folder else None
     if file is not None and file.is_file():
-        state = _read(file)
-        source = file.name
+        state, source, place = _read(file), file.name, str(file)
     else:
-        state = _download(name, row.weights, folder)
-        source = f"timm download of {row.weights}"
+        state = _download(name, row, folder)
+        source = place = f"timm download of {row.download or row.weights}"
     wanted = network.state_dict()
     prefixed = {f"network.{key}": value.to(torch.float32) if value.is_floating_point() else value
                 for key, value in state.items()}  # fmt: skip
     missing = [k for k in wanted if k not in prefixed and not k.endswith("num_batches_tracked")]
-    if missing:
-        raise WeightsError(f"{source}: does not fit {name} ({missing[0]} is missing)")
+    strange = [k for k in wanted if k in prefixed and prefixed[k].shape != wanted[k].shape]
+    if missing or strange:
+        reason = f"{missing[0]} is missing" if missing else f"{strange[0]} has another shape"
+        raise WeightsError(
+            f"{place}: does not fit {name} ({reason}); expected timm's {row.weights}. Replace it, "
+            "or train from scratch with --set weights=none"
+        )
     network.load_state_dict({key: prefixed[key] for key in wanted if key in prefixed}, strict=False)
     return source
 
@@ -152,20 +165,41 @@ def _read(file: Path) -> dict[str, Tensor]:
     try:
         return load_file(file)
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{file}: is no readable safetensors file ({error})") from None
+        raise WeightsError(
+            f"{file}: is no readable safetensors file ({error}). Copy it again, or train from "
+            "scratch with --set weights=none"
+        ) from None
 
 
-def _download(name: str, weights: str, folder: Path | None) -> dict[str, Tensor]:
+def _download(name: str, row: Backbone, folder: Path | None) -> dict[str, Tensor]:
     """timm's own download (or its cache); a clear error where there is no network."""
     import timm
+    from huggingface_hub import constants
 
+    offline = constants.HF_HUB_OFFLINE
     try:
-        model = timm.create_model(weights, pretrained=True)
+        # Without a network the hub's client asks six times a file before it looks into its cache.
+        constants.HF_HUB_OFFLINE = offline or not _hub_answers()
+        model = timm.create_model(row.download or row.weights, pretrained=True)
     except Exception as error:  # the hub's client raises a dozen kinds, none of them of one root
-        where = folder or "a folder named by BRAINLENS_WEIGHTS"
+        where = f"{folder} or another folder" if folder else "a folder"
         raise WeightsError(
             f"pretrained weights of {name} are not reachable ({type(error).__name__}). Put "
-            f"{weights}.safetensors into {where}, or go online once, or train from scratch with "
-            "--set weights=none"
+            f"{row.weights}.safetensors into {where} named by BRAINLENS_WEIGHTS, or go online "
+            "once, or train from scratch with --set weights=none"
         ) from None
+    finally:
+        constants.HF_HUB_OFFLINE = offline
     return dict(model.state_dict())
+
+
+def _hub_answers(patience: float = 5.0) -> bool:
+    """Whether the hub can be reached within so many seconds; any answer counts."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=patience)
+    except Exception:  # its HTTP library's kinds changed between versions
+        return False
+    return True

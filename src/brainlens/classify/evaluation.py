@@ -110,8 +110,8 @@ def _rows(index: Index, split: str, index_path: Path, labels: Sequence[str]) -> 
 def find_leaks(run: Path, rows: Sequence[Row], split: str) -> dict[str, str]:
     """Which rows the run saw in training or in choosing its epoch, by path."""
     own = read_index(run / "index.csv")
-    seen = [row for row in own.rows if row.split in ("train", "val") and row.split != split]
-    return leaks(seen, rows)
+    chose = ("train",) if split == "val" else ("train", "val")
+    return leaks([row for row in own.rows if row.split in chose], rows)
 
 
 def _leak_error(found: dict[str, str], rows: Sequence[Row]) -> LeakError:
@@ -165,10 +165,10 @@ def judge(true: Array, table: Array, group: Array, labels: Sequence[str]) -> dic
     }
 
 
-def _figure(values: Array) -> dict[str, float | None] | None:
-    """Row 0 with the interval of the rest; None where the figure is undefined."""
+def _figure(values: Array) -> dict[str, float | None]:
+    """Row 0 with the interval of the rest; None inside where the figure is undefined."""
     if np.isnan(values[0]):
-        return None
+        return {"value": None, "low": None, "high": None}
     bounds = interval(values[1:], LEVEL) or (None, None)
     return {"value": float(values[0]), "low": bounds[0], "high": bounds[1]}
 

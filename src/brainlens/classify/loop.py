@@ -94,8 +94,7 @@ class Loop(pl.LightningModule):
         )
 
     def on_train_epoch_start(self) -> None:
-        """Randomness of this epoch (dropout, noise) from the seed, so that resuming is exact."""
-        seed_everything(self.config.seed, "epoch", self.current_epoch, self.global_rank)
+        """What trains in this epoch, and at which rate."""
         self.network.train()
         if self.head_only:
             self.network.backbone.eval()
@@ -106,7 +105,11 @@ class Loop(pl.LightningModule):
             self._set_rate(self.config.fine_rate)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """The cosine schedule, a pure function of epoch and batch."""
+        """Dropout's randomness and the cosine rate depend on epoch and batch alone.
+
+        So that resuming is exact: Lightning draws random numbers of its own between the epochs.
+        """
+        seed_everything(self.config.seed, "step", self.current_epoch, batch_idx, self.global_rank)
         if self.config.schedule == "cosine":
             steps = max(1, len(self.trainer.train_dataloader or [0]))
             self._set_rate(cosine_rate(self.config, self.current_epoch + batch_idx / steps))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from brainlens.classify.backbones import Pool, backbone
-from brainlens.core.errors import RunError
+from brainlens.core.errors import ConfigError, RunError
 from brainlens.core.files import replacing
 from brainlens.data.preprocess import Preprocessing, from_dict
 
@@ -67,8 +67,14 @@ def _feature_shape(network: nn.Module, size: int) -> tuple[int, int, int]:
     """(C, h, w) of the feature map at `size`, without disturbing batch statistics."""
     training = network.training
     network.eval()
-    with torch.no_grad():
-        shape = network(torch.zeros(1, 3, size, size)).shape
+    try:
+        with torch.no_grad():
+            shape = network(torch.zeros(1, 3, size, size)).shape
+    except RuntimeError as error:  # mostly a layer that has too few pixels left to look at
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"size={size} does not suit this backbone ({reason}). Use a larger one, or 0"
+        ) from None
     network.train(training)
     return int(shape[1]), int(shape[2]), int(shape[3])
 
@@ -148,15 +154,16 @@ def load(path: Path) -> Loaded:
         shape = meaning["architecture"]
         architecture = Architecture(**{**shape, "hidden": tuple(shape["hidden"])})
         labels, preprocessing = list(meaning["labels"]), from_dict(meaning["preprocessing"])
+        facts = dict(meaning["facts"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{path}: carries no labels and preprocessing ({error}), so its answers would mean "
             "nothing. Train it with brainlens train"
         ) from None
-    network = Classifier(architecture, len(labels))
     try:
+        network = Classifier(architecture, len(labels))
         network.load_state_dict(state)
-    except RuntimeError as error:
+    except (RuntimeError, KeyError, ConfigError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise RunError(f"{path}: its weights do not fit its architecture ({reason})") from None
-    return Loaded(network.eval(), architecture, labels, preprocessing, meaning["facts"])
+    return Loaded(network.eval(), architecture, labels, preprocessing, facts)

@@ -91,9 +91,9 @@ def evaluation_summary(result: dict[str, Any]) -> str:
     return "\n\n".join([head, aligned(rows), aligned(each), _leak_line(result["leakage"])])
 
 
-def _cells(figure: dict[str, float | None] | None) -> list[str]:
+def _cells(figure: dict[str, float | None]) -> list[str]:
     """A figure and its interval as text."""
-    if figure is None:
+    if figure["value"] is None:
         return ["-", "-"]
     low, high = figure["low"], figure["high"]
     bounds = f"{low:.3f} to {high:.3f}" if low is not None and high is not None else "-"

@@ -1,0 +1,164 @@
+"""What is evaluated was not seen in training, or the result says so loudly."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from sklearn.metrics import accuracy_score, confusion_matrix
+
+from brainlens.classify.evaluation import evaluate
+from brainlens.classify.predictor import Predictor, find_inputs
+from brainlens.classify.training import train
+from brainlens.core.errors import (
+    ImageError,
+    IndexFileError,
+    LeakError,
+    OutputError,
+    RunError,
+    UserError,
+)
+from brainlens.data.index import read_index, write_index
+from tests.classify.conftest import TINY, draw, split_index
+
+
+@pytest.fixture
+def run(tiny_index: Path, tmp_path: Path) -> Path:
+    """A quickly trained run on the tiny index."""
+    train(tiny_index, tmp_path / "run", dataclasses.replace(TINY, epochs=2))
+    return tmp_path / "run"
+
+
+def test_figures_agree_with_the_predictions_written(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    result = evaluate(run, tiny_index, tmp_path / "eval")
+    assert json.loads((tmp_path / "eval" / "metrics.json").read_text()) == result
+    rows = list(csv.DictReader((tmp_path / "eval" / "predictions.csv").read_text().splitlines()))
+    true, said = [row["label"] for row in rows], [row["predicted"] for row in rows]
+    assert result["metrics"]["accuracy"]["value"] == accuracy_score(true, said)
+    assert result["confusion"] == confusion_matrix(true, said).tolist()
+    assert len(rows) == len(read_index(tiny_index).of("test"))
+    for row in rows:
+        assert float(row["p_glioma"]) + float(row["p_none"]) == pytest.approx(1, abs=1e-5)
+        assert row["leak"] == ""
+    assert result["leakage"]["leaked"] is None
+    assert result["protocol"]["protocol"] == "grouped"
+
+
+def test_an_exact_copy_in_training_is_refused_unless_allowed(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    index = read_index(tiny_index)
+    trained, tested = index.of("train")[0], index.of("test")[0]
+    shutil.copy(index.file(trained), tmp_path / "pictures" / trained.label / "copy.png")
+    copied = dataclasses.replace(
+        trained, path=f"pictures/{trained.label}/copy.png", split="test", group="another"
+    )
+    rows = [row for row in index.rows if row != tested]
+    leaky = write_index([*rows, copied], index.folder, tmp_path / "leaky.csv")
+    with pytest.raises(LeakError, match=r"1 of 12 images .* \(1 as exact copies.*--allow-leaks"):
+        evaluate(run, leaky, tmp_path / "eval")
+    assert not (tmp_path / "eval").exists()
+    result = evaluate(run, leaky, tmp_path / "eval", allow_leaks=True)
+    assert result["leakage"]["copies"] == 1
+    assert result["leakage"]["leaked"]["images"] == 1
+    assert result["leakage"]["clean"]["images"] == 11
+    text = (tmp_path / "eval" / "predictions.csv").read_text()
+    assert [line for line in text.splitlines() if line.endswith(",copy")]
+
+
+def test_a_group_shared_with_training_is_a_leak(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    index = read_index(tiny_index)
+    group = index.of("train")[0].group
+    first = index.of("test")[0]
+    rows = [dataclasses.replace(r, group=group) if r == first else r for r in index.rows]
+    leaky = write_index(rows, index.folder, tmp_path / "leaky.csv")
+    with pytest.raises(LeakError, match="1 through a patient or twin"):
+        evaluate(run, leaky, tmp_path / "eval")
+
+
+def test_validation_can_be_judged_but_training_is_a_leak(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    assert evaluate(run, tiny_index, tmp_path / "val", split="val")["leakage"]["copies"] == 0
+    # The train split judged by the run that trained on it has leaked whole.
+    with pytest.raises(LeakError):
+        evaluate(run, tiny_index, tmp_path / "train", split="train")
+
+
+def test_a_second_evaluation_needs_overwrite(run: Path, tiny_index: Path, tmp_path: Path) -> None:
+    first = evaluate(run, tiny_index, tmp_path / "eval")
+    with pytest.raises(OutputError, match="--overwrite"):
+        evaluate(run, tiny_index, tmp_path / "eval")
+    again = evaluate(run, tiny_index, tmp_path / "eval", overwrite=True)
+    assert again["metrics"] == first["metrics"]
+
+
+def test_other_classes_are_refused(run: Path, tmp_path: Path) -> None:
+    pictures = draw(tmp_path / "others", seed=9)
+    (pictures / "glioma").rename(pictures / "pituitary")
+    with pytest.raises(RunError, match="'pituitary'.* knows glioma, none"):
+        evaluate(run, split_index(tmp_path / "others", pictures), tmp_path / "eval")
+
+
+def test_a_moved_image_says_so(run: Path, tiny_index: Path, tmp_path: Path) -> None:
+    index = read_index(tiny_index)
+    index.file(index.of("test")[0]).unlink()
+    with pytest.raises(IndexFileError, match="index the folder where they are now"):
+        evaluate(run, tiny_index, tmp_path / "eval")
+
+
+def test_an_unknown_split_names_the_nearest(run: Path, tiny_index: Path, tmp_path: Path) -> None:
+    with pytest.raises(IndexFileError, match="did you mean 'test'"):
+        evaluate(run, tiny_index, tmp_path / "eval", split="tests")
+
+
+def test_a_prediction_equals_the_evaluation_of_the_same_image(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    evaluate(run, tiny_index, tmp_path / "eval")
+    index = read_index(tiny_index)
+    text = (tmp_path / "eval" / "predictions.csv").read_text()
+    judged = {row["path"]: row for row in csv.DictReader(text.splitlines())}
+    rows = index.of("test")
+    answers, unreadable = Predictor(run).classify([index.file(row) for row in rows])
+    assert not unreadable
+    for row, answer in zip(rows, answers, strict=True):
+        assert answer.predicted == judged[row.path]["predicted"]
+        assert answer.confidence == pytest.approx(float(judged[row.path]["confidence"]), abs=2e-6)
+
+
+def test_one_bad_file_among_many_is_skipped_and_alone_is_an_error(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"")
+    index = read_index(tiny_index)
+    good = index.file(index.rows[0])
+    answers, unreadable = Predictor(run).classify([bad, good])
+    assert [answer.path for answer in answers] == [str(good)]
+    assert [error.path for error in unreadable] == [bad]
+    with pytest.raises(ImageError, match=r"bad\.jpg"):
+        Predictor(run).classify([bad])
+
+
+def test_folders_are_read_whole_and_empty_ones_refused(tiny_index: Path, tmp_path: Path) -> None:
+    assert len(find_inputs([tmp_path / "pictures"])) == 48
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UserError, match="holds no image"):
+        find_inputs([empty])
+
+
+def test_a_folder_that_is_no_run_says_how_to_make_one(tiny_index: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="brainlens train"):
+        evaluate(tmp_path, tiny_index, tmp_path / "eval")
+    with pytest.raises(RunError, match="no such checkpoint"):
+        Predictor(tmp_path)

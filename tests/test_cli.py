@@ -1,0 +1,170 @@
+"""The command line as a user meets it: results, one-line errors, exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.classify.conftest import draw
+
+FAST = ["--set", "backbone=cnn_c", "--set", "size=32", "--set", "hidden=[8]", "--set", "epochs=1",
+        "--set", "tune=all"]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoded pictures go to a folder of the test's own."""
+    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path / "cache"))
+
+
+class Command:
+    """Runs `brainlens` in this process, as its entry point does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        from brainlens.cli import main
+
+        self.monkeypatch.setattr(sys, "argv", ["brainlens", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *self.capsys.readouterr()
+
+
+@pytest.fixture
+def brainlens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(monkeypatch, capsys)
+
+
+def is_one_line(code: int, out: str, err: str) -> str:
+    """The message of a refused command: exit code 2, nothing printed, one line."""
+    assert code == 2, err
+    assert out == ""
+    assert err.startswith("brainlens: ")
+    assert len(err.strip().splitlines()) == 1, err
+    return err
+
+
+def test_the_whole_road(brainlens: Command, tmp_path: Path) -> None:
+    draw(tmp_path / "scans")
+    (tmp_path / "scans" / "none" / "broken.png").write_bytes(b"no picture")
+    index, run, judged = tmp_path / "index.csv", tmp_path / "run", tmp_path / "eval"
+    code, out, err = brainlens("index", tmp_path / "scans", "-o", index)
+    assert code == 0
+    assert "broken.png" in out
+    assert "1 files skipped" in out
+    assert f"wrote {index}" in err
+    code, out, _ = brainlens("split", index, "--test", "0.25", "--val", "0.25")
+    assert code == 0
+    assert "protocol grouped, seed 0" in out
+    code, out, err = brainlens("train", index, "-o", run, *FAST)
+    assert code == 0, err
+    assert "best epoch 1" in out
+    code, out, _ = brainlens("evaluate", run, index, "-o", judged)
+    assert code == 0
+    assert "no known leak" in out
+    code, out, err = brainlens("report", run, judged, "-o", tmp_path / "report.html")
+    assert (code, out) == (0, ""), err
+    assert "<html" in (tmp_path / "report.html").read_text()
+    image = tmp_path / "scans" / "none" / "0.png"
+    broken = tmp_path / "scans" / "none" / "broken.png"
+    code, out, err = brainlens("predict", "--model", run, image, broken, "--json")
+    assert code == 0
+    (answer,) = json.loads(out)
+    assert answer["path"] == str(image)
+    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert "1 of 2 files skipped" in err
+    code, out, _ = brainlens("predict", "--model", run, image.parent, "--csv")
+    assert len(list(csv.DictReader(io.StringIO(out)))) == 24
+    code, out, _ = brainlens("predict", "--model", run, image)
+    assert "not a medical device" in out
+    # The second run of each command that writes is refused in one line, and done on request.
+    for command in (
+        ["index", tmp_path / "scans", "-o", index],
+        ["train", index, "-o", run, *FAST],
+        ["evaluate", run, index, "-o", judged],
+    ):
+        assert "--overwrite" in is_one_line(*brainlens(*command))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["trian"], "did you mean 'train'?"),
+        (["train"], "INDEX"),
+        (["index", "nowhere"], "no such folder"),
+        (["split", "nowhere.csv"], "brainlens index"),
+        (["train", "nowhere.csv", "-o", "run"], "no such file"),
+        (["train", "x.csv", "-o", "r", "--set", "epoch=3"], "did you mean 'epochs'?"),
+        (["train", "x.csv", "-o", "r", "--set", "optimizer=adem"], "did you mean 'adam'?"),
+        (["train", "x.csv", "-o", "r", "--set", "epochs=many"], "expected int"),
+        (["train", "x.csv", "-o", "r", "--recipe", "lite"], "did you mean 'lite0'?"),
+        (["predict", "--model", "nowhere", "x.png"], "no such checkpoint"),
+        (["report", "nowhere"], "nowhere"),
+        (["evaluate", "nowhere", "x.csv", "-o", "e"], "brainlens train"),
+        (["split", "x.csv", "--protocol", "rando"], "random"),
+        (["index", "--outt", "x", "y"], "--outt"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_that_helps(
+    brainlens: Command, arguments: list[str], says: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert says in is_one_line(*brainlens(*arguments))
+
+
+def test_an_unknown_backbone_names_the_nearest(brainlens: Command, tmp_path: Path) -> None:
+    index = tmp_path / "index.csv"
+    brainlens("index", draw(tmp_path / "scans"), "-o", index)
+    brainlens("split", index, "--test", "0.25", "--val", "0.25")
+    err = is_one_line(*brainlens("train", index, "-o", tmp_path / "r", "--set", "backbone=vgg61"))
+    assert "did you mean 'vgg16'" in err
+
+
+def test_recipes_are_listed_with_what_they_are(brainlens: Command) -> None:
+    code, out, _ = brainlens("recipes")
+    assert code == 0
+    assert all(len(line.split(maxsplit=1)) == 2 for line in out.splitlines())
+    assert "lite0" in out
+
+
+def test_every_command_has_help() -> None:
+    from brainlens.cli import commands
+
+    for name, command in commands.commands.items():
+        assert command.help, name
+        options = [p for p in command.params if isinstance(p, click.Option)]
+        assert all(option.help or option.name == "seed" for option in options), name
+
+
+def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m brainlens.cli --help | head -1",
+        shell=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+
+
+def test_every_recipe_resolves() -> None:
+    from brainlens.classify.config import TrainConfig
+    from brainlens.classify.training import plan
+    from brainlens.core.config import resolve
+    from brainlens.recipes import list_recipes, read_recipe
+
+    for name, what in list_recipes():
+        assert what, name
+        plan(resolve(TrainConfig, read_recipe(name)))
