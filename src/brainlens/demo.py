@@ -25,7 +25,7 @@ from brainlens.report.page import write_report
 def run_demo(folder: Path, *, overwrite: bool = False) -> str:
     """Index, split, train, evaluate, report and predict one file; answers what to do next."""
     start = time.monotonic()
-    fresh_folder(folder, overwrite=overwrite, marks=("index.csv", "sample"))
+    fresh_folder(folder, overwrite=overwrite, kind="demo")
     index_path, run, judged, page = (
         folder / name for name in ("index.csv", "run", "eval", "report.html")
     )

@@ -104,7 +104,7 @@ def test_a_second_evaluation_needs_overwrite(run: Path, tiny_index: Path, tmp_pa
 def test_other_classes_are_refused(run: Path, tmp_path: Path) -> None:
     pictures = draw(tmp_path / "others", seed=9)
     (pictures / "glioma").rename(pictures / "pituitary")
-    with pytest.raises(RunError, match="'pituitary'.* knows glioma, none"):
+    with pytest.raises(RunError, match=r"'pituitary'.* knows glioma, none"):
         evaluate(run, split_index(tmp_path / "others", pictures), tmp_path / "eval")
 
 

@@ -52,8 +52,8 @@ def test_a_run_learns_and_leaves_what_the_next_stages_need(
     assert done.best_value >= 0.9
     left = {entry.name for entry in run.iterdir()}
     assert left == {
-        "config.toml", "index.csv", "metrics.csv", "model.safetensors", "provenance.json",
-        "tensorboard",
+        ".brainlens", "config.toml", "index.csv", "metrics.csv", "model.safetensors",
+        "provenance.json", "tensorboard",
     }  # fmt: skip
     assert any((run / "tensorboard").iterdir())
     rows = epochs_of(run)
@@ -183,7 +183,7 @@ def test_frozen_layers_do_not_move(tiny_index: Path, tmp_path: Path) -> None:
     moved = {key for key in one if not torch.equal(one[key], two[key])}
     assert any(key.startswith("head") for key in moved)
     frozen = [key for key in one if key.startswith("backbone.network.conv_stem")
-              or ".bn1.running_mean" in key and "blocks.0" in key]  # fmt: skip
+              or (".bn1.running_mean" in key and "blocks.0" in key)]  # fmt: skip
     assert frozen
     assert not moved & set(frozen)
 
@@ -193,7 +193,7 @@ def test_a_used_folder_is_left_alone(tiny_index: Path, tmp_path: Path) -> None:
     run.mkdir()
     (run / "thesis.txt").write_text("mine")
     for overwrite in (False, True):
-        with pytest.raises(OutputError, match=r"run: .*-o"):
+        with pytest.raises(OutputError, match=r"run: .*another -o|run: is no run of brainlens"):
             train(tiny_index, run, TINY, overwrite=overwrite)
     assert (run / "thesis.txt").read_text() == "mine"
 

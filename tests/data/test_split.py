@@ -155,7 +155,7 @@ def test_tumours_of_unknown_kind_beside_known_kinds_are_refused() -> None:
 def test_synthetic_images_only_train() -> None:
     rows = [replace(r, origin="dcgan") if i % 4 == 0 else r for i, r in enumerate(two_classes())]
     for protocol in ("grouped", "random"):
-        done, _ = split_rows(rows, protocol=protocol, test=0.3)  # type: ignore[arg-type]
+        done, _ = split_rows(rows, protocol=protocol, test=0.3)
         assert all(r.split == "train" for r in done if r.origin != "real")
 
 

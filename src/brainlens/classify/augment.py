@@ -64,9 +64,12 @@ def augment(pictures: Tensor, seeds: Sequence[int], strength: Strength | None) -
     return _degrade(toned, u, seeds, strength).clamp_(0, 1)
 
 
-def sample_seeds(seed: int, epoch: int, samples: Sequence[int], turn: int = 0) -> list[int]:
+def sample_seeds(
+    seed: int, epoch: int, samples: Sequence[int], turns: Sequence[int] | None = None
+) -> list[int]:
     """One seed a sample, from the run's seed, the epoch, the sample's number and its turn."""
-    return [derive(seed, "augment", epoch, turn, int(sample)) for sample in samples]
+    pairs = zip(samples, turns or [0] * len(samples), strict=True)
+    return [derive(seed, "augment", epoch, turn, int(sample)) for sample, turn in pairs]
 
 
 def _signed(u: Tensor, column: int) -> Tensor:

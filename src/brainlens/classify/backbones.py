@@ -19,9 +19,10 @@ from brainlens.core.places import weights_folder
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # to [-1, 1], as Keras and the TF ports
+_DARK = ((0.25, 0.25, 0.25), (0.25, 0.25, 0.25))  # about what MRI slices are
 _UNIT = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # rescale 1/255, as seeds B and C
 
-Pool = Literal["average", "flatten"]
+Pool = Literal["average", "max", "flatten"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class _Timm(nn.Module):
         import timm
 
         # VGG's 4096-wide layers are dropped; one wide, they take no seconds to make first.
-        options = {"mlp_ratio": 1 / 4096} if name.startswith("vgg") else {}
+        options: dict[str, Any] = {"mlp_ratio": 1 / 4096} if name.startswith("vgg") else {}
         self.network: Any = timm.create_model(name, num_classes=0, global_pool="", **options)
         if hasattr(self.network, "pre_logits"):
             self.network.pre_logits = nn.Identity()
@@ -88,6 +89,19 @@ def _plain(
     return build
 
 
+def _small() -> nn.Module:
+    """Five convolutions with batch norm: what a hundred slices and a minute can train."""
+    layers: list[nn.Module] = [nn.Conv2d(3, 16, 5, 2, 2, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    for inputs, outputs, pool in ((16, 32, 2), (32, 64, 2), (64, 128, 1), (128, 128, 1)):
+        layers += [
+            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(),
+        ]
+        layers += [nn.MaxPool2d(pool)] if pool > 1 else []
+    return nn.Sequential(*layers)
+
+
 def _timm(name: str) -> Callable[[], nn.Module]:
     return lambda: _Timm(name)
 
@@ -113,6 +127,7 @@ BACKBONES: dict[str, Backbone] = {
         _IMAGENET,
         download="mobilenetv2_100.ra_in1k",  # timm has not torchvision's
     ),
+    "cnn_small": Backbone(_small, "", 96, _DARK, "max"),
     "cnn_b": Backbone(_plain((32, 64, 128), same=True), "", 250, _UNIT, "flatten", (128,)),
     "cnn_b_dropout": Backbone(
         _plain((32, 64, 128), same=True, dropout=(0.2, 0.3, 0.3)), "", 250, _UNIT, "flatten", (128,)
@@ -195,8 +210,7 @@ def _download(name: str, row: Backbone, folder: Path | None) -> dict[str, Tensor
 
 def _hub_answers(patience: float = 5.0) -> bool:
     """Whether the hub can be reached within so many seconds; any answer counts."""
-    from huggingface_hub import constants
-    from huggingface_hub.utils import get_session
+    from huggingface_hub import constants, get_session
 
     try:
         get_session().head(constants.ENDPOINT, timeout=patience)

@@ -47,13 +47,22 @@ class Pictures(Dataset[Batch]):
 
 
 class EpochOrder(Sampler[list[int]]):
-    """The batches of one epoch for one of several processes."""
+    """The batches of one epoch for one of several processes.
 
-    def __init__(self, order: Array, batch_size: int, rank: int = 0, processes: int = 1) -> None:
-        # Every process must take equally many steps, or they wait for each other for ever.
-        own = order[: len(order) - len(order) % processes][rank::processes]
+    In training (`even`) every process takes equally many steps, or they would wait for each other
+    for ever, and no batch is one image alone, of which batch norm can learn nothing.
+    """
+
+    def __init__(
+        self, order: Array, batch_size: int, rank: int = 0, processes: int = 1, *, even: bool = True
+    ) -> None:
+        usable = len(order) - len(order) % processes if even else len(order)
+        own = order[:usable][rank::processes]
         starts = range(0, len(own), batch_size)
         self.batches = [own[start : start + batch_size].tolist() for start in starts]
+        if even and min(batch_size, len(self.batches)) > 1 and len(self.batches[-1]) == 1:
+            alone = self.batches.pop()
+            self.batches[-1] += alone
 
     def __iter__(self) -> Iterator[list[int]]:
         return iter(self.batches)

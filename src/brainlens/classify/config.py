@@ -16,7 +16,9 @@ class TrainConfig:
     # network
     backbone: str = "efficientnet_lite0"  # a row of classify/backbones.py
     weights: Literal["imagenet", "none"] = "imagenet"  # none: from scratch
-    pool: Literal["auto", "average", "flatten"] = "auto"  # auto: as the backbone's paper or seed
+    pool: Literal["auto", "average", "max", "flatten"] = (
+        "auto"  # auto: as the backbone's paper or seed
+    )
     hidden: tuple[int, ...] | None = None  # units of the head's hidden layers; None: the backbone's
     activation: Literal["relu", "elu", "tanh"] = "relu"  # of the hidden layers
     dropout: float = 0.3  # before the logits

@@ -27,7 +27,7 @@ from brainlens.data.predictions import write_predictions
 from brainlens.data.preprocess import Array
 from brainlens.data.split import leaks, read_record
 from brainlens.metrics import calibration, classification
-from brainlens.metrics.resampling import group_draws, interval
+from brainlens.metrics.resampling import group_draws, interval, perfect_interval
 
 RESAMPLES, LEVEL, SEED = 2000, 0.95, 0
 _CHECKED = "copies (bytes, pixels) and shared groups (patients, twins) with the run's train and val"
@@ -54,7 +54,7 @@ def evaluate(
     found = find_leaks(run, rows, split)
     if found and not allow_leaks:
         raise _leak_error(found, rows)
-    fresh_folder(out, overwrite=overwrite, marks=("metrics.json",))
+    fresh_folder(out, overwrite=overwrite, kind="evaluation")
     table = probabilities(model, pictures(index, rows, model.preprocessing))
     true = np.array([model.labels.index(row.label) for row in rows])
     group = np.unique([row.group for row in rows], return_inverse=True)[1]
@@ -128,7 +128,8 @@ def judge(true: Array, table: Array, group: Array, labels: Sequence[str]) -> dic
     k, predicted, confidence = len(labels), table.argmax(1), table.max(1)
     correct = (predicted == true).astype(float)
     by_group = classification.confusion_by_group(true, predicted, group, k)
-    draws = group_draws(len(by_group), RESAMPLES, SEED)
+    # One group has no spread of its own: no resamples, so no interval rather than one of width 0.
+    draws = group_draws(len(by_group), RESAMPLES if len(by_group) > 1 else 0, SEED)
     # Row 0 is the figure itself, the others its resamples: one way to compute both.
     weights = np.vstack([np.ones(len(by_group)), draws])
     confusion = np.tensordot(weights, by_group, 1)  # (1 + B, K, K)
@@ -151,12 +152,17 @@ def judge(true: Array, table: Array, group: Array, labels: Sequence[str]) -> dic
         "macro_auroc": mean(area),
         "ece": calibration.expected_calibration_error(confidence, correct, weight),
     }
+
+    def carrying(c: int, name: str) -> int:
+        """How many groups a class's figure stands on: specificity is about the other classes."""
+        return len(np.unique(group[true != c if name == "specificity" else true == c])) or 1
+
     return {
-        "metrics": {name: _figure(values) for name, values in overall.items()},
+        "metrics": {name: _figure(values, len(by_group)) for name, values in overall.items()},
         "per_class": {
             label: {
                 "support": int((true == c).sum()),
-                **{name: _figure(values[:, c]) for name, values in each.items()},
+                **{name: _figure(values[:, c], carrying(c, name)) for name, values in each.items()},
             }
             for c, label in enumerate(labels)
         },
@@ -165,12 +171,19 @@ def judge(true: Array, table: Array, group: Array, labels: Sequence[str]) -> dic
     }
 
 
-def _figure(values: Array) -> dict[str, float | None]:
-    """Row 0 with the interval of the rest; None inside where the figure is undefined."""
-    if np.isnan(values[0]):
+def _figure(values: Array, groups: int) -> dict[str, float | None]:
+    """Row 0 with the interval of the rest; None inside where the figure is undefined.
+
+    `groups` is how many carry the figure, for one that is perfect (or nil) in all of them.
+    """
+    value = float(values[0])
+    if np.isnan(value):
         return {"value": None, "low": None, "high": None}
-    bounds = interval(values[1:], LEVEL) or (None, None)
-    return {"value": float(values[0]), "low": bounds[0], "high": bounds[1]}
+    bounds = interval(values[1:], LEVEL)
+    if bounds and bounds[0] == bounds[1] and value in (0.0, 1.0):
+        bounds = perfect_interval(value, groups, LEVEL)
+    low, high = bounds or (None, None)
+    return {"value": value, "low": low, "high": high}
 
 
 def _leakage(

@@ -75,7 +75,13 @@ class Loop(pl.LightningModule):
 
     def _loader(self, name: str, order: np.ndarray) -> Any:
         trainer = self.trainer
-        batches = EpochOrder(order, self.config.batch_size, trainer.global_rank, trainer.world_size)
+        batches = EpochOrder(
+            order,
+            self.config.batch_size,
+            trainer.global_rank,
+            trainer.world_size,
+            even=name == "train",
+        )
         return loader(self.data[name], batches)
 
     def transfer_batch_to_device(
@@ -131,9 +137,9 @@ class Loop(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         config = self.config
-        # A picture drawn twice in an epoch (balanced sampling) must not look the same twice.
-        turn = batch_idx if config.balance == "sampling" else 0
-        seeds = sample_seeds(config.seed, self.current_epoch, batch.samples, turn)
+        seeds = sample_seeds(
+            config.seed, self.current_epoch, batch.samples, self._turns(batch, batch_idx)
+        )
         pictures = augment(batch.pictures.float() / 255, seeds, POLICIES[config.augment])
         logits = self(pictures)
         weight = None if self.balance is None else self.balance.to(logits.device)
@@ -142,6 +148,13 @@ class Loop(pl.LightningModule):
         )
         self._count("train", logits, batch.classes, loss)
         return loss
+
+    def _turns(self, batch: Batch, batch_idx: int) -> range | None:
+        """Places in the epoch: a picture drawn twice (balanced sampling) must look new."""
+        if self.config.balance != "sampling":
+            return None
+        first = (batch_idx * self.trainer.world_size + self.global_rank) * self.config.batch_size
+        return range(first, first + len(batch.samples))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         logits = self(batch.pictures.float() / 255)

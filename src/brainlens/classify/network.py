@@ -7,8 +7,9 @@ checkpoint carries labels, preprocessing and architecture, and does not load wit
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,11 @@ from brainlens.core.files import replacing
 from brainlens.data.preprocess import Preprocessing, from_dict
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU, "tanh": nn.Tanh}
+POOLS: dict[Pool, Callable[[], nn.Module]] = {
+    "average": lambda: nn.AdaptiveAvgPool2d(1),
+    "max": lambda: nn.AdaptiveMaxPool2d(1),  # one strong spot anywhere counts: small lesions
+    "flatten": nn.Identity,
+}
 Activation = Literal["relu", "elu", "tanh"]
 
 
@@ -45,7 +51,7 @@ class Classifier(nn.Module):
         channels, height, width = _feature_shape(self.backbone, architecture.size)
         flat = architecture.pool == "flatten"
         inputs = channels * height * width if flat else channels
-        self.pool: nn.Module = nn.Identity() if flat else nn.AdaptiveAvgPool2d(1)
+        self.pool = POOLS[architecture.pool]()
         layers: list[nn.Module] = []
         for units in architecture.hidden:
             layers += [nn.Linear(inputs, units), ACTIVATIONS[architecture.activation]()]
@@ -73,7 +79,7 @@ def _feature_shape(network: nn.Module, size: int) -> tuple[int, int, int]:
     except RuntimeError as error:  # mostly a layer that has too few pixels left to look at
         reason = str(error).splitlines()[0]
         raise ConfigError(
-            f"size={size} does not suit this backbone ({reason}). Use a larger one, or 0"
+            f"size={size} does not suit this backbone ({reason}). Use a larger one; 0: its own"
         ) from None
     network.train(training)
     return int(shape[1]), int(shape[2]), int(shape[3])
@@ -82,7 +88,7 @@ def _feature_shape(network: nn.Module, size: int) -> tuple[int, int, int]:
 def layer_groups(network: nn.Module) -> list[list[nn.Module]]:
     """The backbone's modules that hold weights, input first, in blocks that a human would count.
 
-    timm says which layers belong together; a plain network counts layer by layer.
+    timm says which layers belong together; in a plain network each convolution begins a block.
     """
     inner: Any = getattr(network, "network", network)
     owners = {name: module for name, module in inner.named_modules()}
@@ -95,7 +101,8 @@ def layer_groups(network: nn.Module) -> list[list[nn.Module]]:
         )
         order = {name.rpartition(".")[0]: int(layer) for name, layer in layers.items()}
     else:
-        order = {name: i for i, name in enumerate(names)}
+        begins = accumulate(isinstance(owners[name], nn.Conv2d) for name in names)
+        order = dict(zip(names, begins, strict=True))
     blocks: dict[int, list[nn.Module]] = {}
     for name in names:
         blocks.setdefault(order[name], []).append(owners[name])

@@ -25,7 +25,6 @@ from brainlens.core.files import write_atomic, write_json
 from brainlens.core.progress import duration, say
 from brainlens.data.preprocess import Preprocessing
 
-MARKS = ("config.toml", "provenance.json")  # files that tell a run folder
 COLUMNS = (
     "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy",
     "learning_rate", "seconds", "images_per_second",

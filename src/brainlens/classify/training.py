@@ -22,7 +22,7 @@ from brainlens.classify.batches import Pictures
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.loop import Loop
 from brainlens.classify.network import Architecture, Classifier
-from brainlens.classify.run import MARKS, Ledger, checkpoint_path, read_provenance
+from brainlens.classify.run import Ledger, checkpoint_path, read_provenance
 from brainlens.core.config import read_toml, resolve, to_toml
 from brainlens.core.errors import RunError, SplitError
 from brainlens.core.files import fresh_folder, write_atomic, write_json
@@ -93,7 +93,7 @@ def train(
         "weights": source,
     }
     if first and not resume:
-        fresh_folder(run, overwrite=overwrite, marks=MARKS)
+        fresh_folder(run, overwrite=overwrite, kind="run")
         write_atomic(run / "config.toml", to_toml(config))
         write_index(index.rows, index.folder, run / "index.csv")
         write_json(run / "provenance.json", facts | {"stopped": "running"})

@@ -24,7 +24,7 @@ T = TypeVar("T")
 def read_toml(path: Path) -> dict[str, Any]:
     """The flat table of a TOML file."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; expected a TOML file of settings") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -35,13 +35,13 @@ def parse_sets(sets: Sequence[str]) -> dict[str, Any]:
     """`["epochs=3", "hidden=[64, 32]"]` to a table; what is no TOML value is a string."""
     table: dict[str, Any] = {}
     for item in sets:
-        key, equals, text = item.partition("=")
-        if not equals or not key.strip():
+        key, equals, text = (part.strip() for part in item.partition("="))
+        if not equals or not key:
             raise ConfigError(f"--set {item}: expected key=value, for example --set epochs=5")
         try:
-            table[key.strip()] = tomllib.loads(f"value = {text}")["value"]
+            table[key] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
-            table[key.strip()] = text
+            table[key] = text
     return table
 
 
@@ -88,6 +88,14 @@ def to_toml(config: Any) -> str:
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if value is not None:
-            shown = list(value) if isinstance(value, tuple) else value
-            lines.append(f"{field.name} = {json.dumps(shown, ensure_ascii=False)}")
+            lines.append(f"{field.name} = {_toml(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """One value; JSON's notation, but for what TOML has its own."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, float):
+        return repr(value)  # inf and nan, where JSON has Infinity and NaN
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -7,7 +7,6 @@ and one clear error. Written to a temporary name beside the target, then renamed
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -19,33 +18,38 @@ from typing import Any
 
 from brainlens.core.errors import OutputError
 
+MARK = ".brainlens"  # names the kind of result a folder of ours holds
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_ELSEWHERE = "Choose another place with -o"
 
 
-def output_error(path: Path, error: OSError) -> OutputError:
+def output_error(path: Path, error: OSError, advice: str = _ELSEWHERE) -> OutputError:
     """Say in one line why `path` could not be written, and what to do."""
     if error.errno in _FULL:
         return OutputError(f"{path}: the disk is full. Free some space and run the command again")
     reason = error.strerror or str(error)
-    return OutputError(f"{path}: cannot be written ({reason}). Choose another place with -o")
+    return OutputError(f"{path}: cannot be written ({reason}). {advice}")
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; on success it becomes `path`, else it is removed."""
+def replacing(path: Path, *, advice: str = _ELSEWHERE) -> Iterator[Path]:
+    """Give a temporary name beside `path`; on success it becomes `path`, else it is removed.
+
+    `advice` says how to write elsewhere. An OSError inside counts as one of writing.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)
     except OSError as error:
-        raise output_error(path, error) from None
+        raise output_error(path, error, advice) from None
     temporary = Path(name)
     try:
         yield temporary
         _like_a_new_file(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        raise output_error(path, error) from None
+        raise output_error(path, error, advice) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -70,32 +74,41 @@ def write_json(path: Path, value: Any) -> Path:
     return write_atomic(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def fresh_folder(path: Path, *, overwrite: bool, marks: tuple[str, ...]) -> Path:
-    """Make `path` ready for a new result; refuse one in use unless `overwrite`.
+def fresh_folder(path: Path, *, overwrite: bool, kind: str) -> Path:
+    """Make `path` ready for a new result of this kind; refuse one in use unless `overwrite`.
 
-    Only a folder that holds one of the files `marks`, and so is a result of ours, is emptied.
+    Only a folder that carries our mark for the same kind is emptied: whatever else it may hold,
+    a folder of the user's own never does.
     """
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"{path}: is a file; expected a folder. Choose another place with -o")
-    if path.is_dir() and any(path.iterdir()):
-        if not overwrite:
-            raise OutputError(
-                f"{path}: already holds files. Give --overwrite to replace it, or another -o"
-            )
-        if not any((path / mark).exists() for mark in marks):
-            raise OutputError(
-                f"{path}: holds files that brainlens did not write, so --overwrite leaves them. "
-                "Choose another place with -o"
-            )
-        shutil.rmtree(path)
+    mark = path / MARK
     try:
+        if path.exists() and not path.is_dir():
+            raise OutputError(f"{path}: is a file; expected a folder. {_ELSEWHERE}")
+        if path.is_dir() and any(path.iterdir()):
+            if not overwrite:
+                raise OutputError(
+                    f"{path}: already holds files. Give --overwrite to replace it, or another -o"
+                )
+            if not mark.is_file() or mark.read_text("utf-8").strip() != kind:
+                raise OutputError(
+                    f"{path}: is no {kind} of brainlens, so --overwrite leaves its files alone. "
+                    f"{_ELSEWHERE}"
+                )
+            _empty(path, last=mark)
         path.mkdir(parents=True, exist_ok=True)
+        mark.write_text(kind + "\n", "utf-8")
     except OSError as error:
         raise output_error(path, error) from None
     return path
 
 
-def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file's bytes, as hex."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _empty(folder: Path, *, last: Path) -> None:
+    """Remove what is in a folder, not the folder: it may be a link, a mount or the current one.
+
+    The mark goes last, so that an interrupted run still knows the folder as ours.
+    """
+    for child in sorted(folder.iterdir(), key=lambda child: child == last):
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        else:
+            child.unlink()

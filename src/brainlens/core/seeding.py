@@ -12,8 +12,9 @@ import numpy as np
 
 def derive(*parts: int | str) -> int:
     """A 63-bit seed from its parts: equal parts, equal seed; other parts, an unrelated one."""
-    text = "/".join(f"{type(part).__name__}:{part}" for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    # A single slash divides, one inside a part is doubled: ("a/str:b",) is not ("a", "b").
+    marked = (f"{type(part).__name__}:{part}".replace("/", "//") for part in parts)
+    return int.from_bytes(hashlib.sha256("/".join(marked).encode()).digest()[:8], "big") >> 1
 
 
 def generator(*parts: int | str) -> np.random.Generator:

@@ -44,6 +44,7 @@ class Row:
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 _REQUIRED = COLUMNS[:12]
+_FILLED = ("path", "label", "digest", "pixel_digest", "group")  # never empty
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,17 @@ def read_index(path: Path) -> Index:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise IndexFileError(f"{path}: cannot be read as an index ({error})") from None
+    try:
+        rows = _rows(path, text)
+    except csv.Error as error:
+        raise IndexFileError(f"{path}: cannot be read as an index ({error})") from None
+    index = Index(rows, path.parent)
+    check(index, path)
+    return index
+
+
+def _rows(path: Path, text: str) -> tuple[Row, ...]:
+    """The records of a table as rows."""
     reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in _REQUIRED if name not in (reader.fieldnames or ())]
     if missing:
@@ -107,10 +119,7 @@ def read_index(path: Path) -> Index:
             f"{path}: is no index (column {missing[0]!r} is missing). "
             "Make one: brainlens index FOLDER -o index.csv"
         )
-    rows = tuple(_row(path, line, record) for line, record in enumerate(reader, start=2))
-    index = Index(rows, path.parent)
-    check(index, path)
-    return index
+    return tuple(_row(path, reader.line_num, record) for record in reader)
 
 
 def _row(path: Path, line: int, record: dict[str, str | None]) -> Row:
@@ -137,8 +146,11 @@ def check(index: Index, path: Path) -> None:
         if row.path in seen:
             raise IndexFileError(f"{path}: {row.path} is listed twice. Index the folder again")
         seen.add(row.path)
-        if not row.label:
-            raise IndexFileError(f"{path}: {row.path} has no label. Index the folder again")
+        for name in _FILLED:
+            if not getattr(row, name):
+                raise IndexFileError(
+                    f"{path}: {row.path or 'a row'} has no {name}. Index the folder again"
+                )
         if row.origin != "real" and row.split not in ("train", ""):
             raise IndexFileError(
                 f"{path}: {row.path} is synthetic (origin {row.origin}) but in {row.split!r}; "

@@ -50,7 +50,7 @@ def index_folders(
         _scan(root, found, unlabelled)
     if not found:
         raise _no_classes(roots, unlabelled)
-    labelled, left_out = _labelled(found, label_map)
+    labelled, left_out = _labelled(_once(found), label_map)
     if not labelled:
         names = ", ".join(sorted(left_out))
         raise IndexFileError(f"the label map leaves out every class ({names}). Check --label-map")
@@ -59,7 +59,7 @@ def index_folders(
             f"{manifest}: lists none of the {len(labelled)} images. Its paths must be relative to "
             "the manifest's own folder"
         )
-    rows, unreadable = _read_all(labelled, known)
+    rows, unreadable = _read_all(labelled, known, label_map)
     if not rows:
         raise (
             unreadable[0]
@@ -76,10 +76,7 @@ def _scan(root: Path, found: list[_Found], unlabelled: list[Path]) -> None:
     if not root.is_dir():
         what = "is a file" if root.exists() else "no such folder"
         raise IndexFileError(f"{root}: {what}; expected a folder with one sub-folder a class")
-    try:
-        images = find_images(root)
-    except OSError as error:
-        raise IndexFileError(f"{root}: cannot be listed ({error.strerror})") from None
+    images = find_images(root)
     filled: set[Path] = set()
     for image in images:
         filled.update(image.relative_to(root).parents)
@@ -89,7 +86,7 @@ def _scan(root: Path, found: list[_Found], unlabelled: list[Path]) -> None:
         else:
             unlabelled.append(image)
     for folder_path in _class_candidates(root):
-        if images and folder_path.relative_to(root) not in filled:
+        if images and folder_path.relative_to(root) not in filled and not find_images(folder_path):
             raise IndexFileError(
                 f"{folder_path}: the class folder holds no image. Fill it, or remove it"
             )
@@ -111,7 +108,8 @@ def _class_folder(root: Path, image: Path) -> tuple[str, str]:
     The deepest folder with a known class name, else the topmost that is no split folder.
     """
     folders = image.relative_to(root).parts[:-1]
-    official = next((SPLIT_FOLDERS[f.lower()] for f in folders if f.lower() in SPLIT_FOLDERS), "")
+    sides = (SPLIT_FOLDERS.get(name.lower(), "") for name in (*folders, root.name))
+    official = next(filter(None, sides), "")
     classes = [folder for folder in folders if folder.lower() not in SPLIT_FOLDERS]
     known = next((folder for folder in reversed(classes) if is_known(folder)), "")
     return known or (classes[0] if classes else ""), official
@@ -131,6 +129,26 @@ def _no_classes(roots: Sequence[Path], unlabelled: Sequence[Path]) -> IndexFileE
     )
 
 
+def _once(found: Sequence[_Found]) -> list[_Found]:
+    """Each file once, though roots may overlap; raises IndexFileError where its classes differ."""
+    first: dict[Path, _Found] = {}
+    for item in found:
+        known = first.setdefault(_place(item.path), item)
+        if canonical(known.folder) != canonical(item.folder):
+            raise IndexFileError(
+                f"{item.path}: is given twice, as {known.folder} and as {item.folder}. "
+                "Give each folder once"
+            )
+        if item.official and not known.official:
+            first[_place(item.path)] = item
+    return list(first.values())
+
+
+def _place(path: Path) -> Path:
+    """Where a file lies, by its own name: a data store's link is followed only when read."""
+    return path.parent.resolve() / path.name
+
+
 def _labelled(
     found: Sequence[_Found], label_map: Mapping[str, str]
 ) -> tuple[list[tuple[_Found, str]], dict[str, int]]:
@@ -147,7 +165,9 @@ def _labelled(
 
 
 def _read_all(
-    labelled: Sequence[tuple[_Found, str]], known: Mapping[Path, Known]
+    labelled: Sequence[tuple[_Found, str]],
+    known: Mapping[Path, Known],
+    label_map: Mapping[str, str],
 ) -> tuple[list[Row], list[ImageError]]:
     """Decode everything on all cores, in order, then name the groups."""
     rows: list[Row] = []
@@ -157,7 +177,7 @@ def _read_all(
     def read(pair: tuple[_Found, str]) -> Row | ImageError:
         facts = known.get(pair[0].path.resolve(), Known())
         try:
-            return _read(*pair, facts)
+            return _read(*pair, facts, label_map)
         except ImageError as error:
             return error
 
@@ -174,8 +194,12 @@ def _read_all(
     return _with_groups(rows, twins), unreadable
 
 
-def _read(item: _Found, label: str, facts: Known) -> Row:
+def _read(item: _Found, label: str, facts: Known, label_map: Mapping[str, str]) -> Row:
     """Decode one image and write down what it is."""
+    place = str(_place(item.path))
+    if "\r" in place or place != place.encode("utf-8", "replace").decode():
+        got = "a name with a carriage return or not in UTF-8"
+        raise ImageError(repr(place)[1:-1], got, "a name that fits in an index", "Rename it")
     try:
         data = item.path.read_bytes()
     except OSError as error:
@@ -183,10 +207,8 @@ def _read(item: _Found, label: str, facts: Known) -> Row:
     image = open_image(data, name=str(item.path))
     grey = to_grey(image)
     pixels = hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes())
-    second = canonical(facts.second_label) if facts.second_label else ""
-    doubted = second and second != label and label != "tumour"
     return Row(
-        path=str(item.path.resolve()),
+        path=place,
         label=label,
         digest=hashlib.sha256(data).hexdigest(),
         pixel_digest=pixels.hexdigest(),
@@ -195,10 +217,18 @@ def _read(item: _Found, label: str, facts: Known) -> Row:
         mode=image.mode,
         group="",
         patient=facts.patient,
-        flags=f"second-label={second}" if doubted else "",
+        flags=_doubt(label, facts.second_label, label_map),
         fold=facts.fold,
         official=item.official or SPLIT_FOLDERS.get(facts.official.lower(), ""),
     )
+
+
+def _doubt(label: str, second_label: str, label_map: Mapping[str, str]) -> str:
+    """A flag where the second label contradicts the first; a tumour may be of any kind."""
+    second = apply_map(second_label, label_map) if second_label else ""
+    if second in ("", label) or ("tumour" in (label, second) and "none" not in (label, second)):
+        return ""
+    return f"second-label={canonical(second_label)}"
 
 
 def _with_groups(rows: Sequence[Row], twins: Sequence[str]) -> list[Row]:

@@ -37,7 +37,10 @@ SPLIT_FOLDERS: dict[str, str] = {
 
 def canonical(name: str) -> str:
     """The canonical label of a folder's name, or the name itself."""
-    return _CANONICAL.get(re.sub(r"[^a-z]", "", name.lower()), name.strip())
+    name = name.strip()
+    letters = re.sub(r"[\W\d_]", "", name.lower())
+    counted = letters in ("no", "yes") and name[-1].isdigit()  # "No. 12" is no class
+    return name if counted else _CANONICAL.get(letters, name)
 
 
 def is_known(name: str) -> bool:
@@ -52,8 +55,7 @@ def parse_map(text: str) -> dict[str, str]:
     if text in NAMED_MAPS:
         return dict(NAMED_MAPS[text])
     if "=" in text:
-        pairs = (pair.partition("=") for pair in text.split(",") if pair.strip())
-        return {name.strip(): label.strip() for name, _, label in pairs}
+        return dict(_pair(item) for item in text.split(",") if item.strip())
     path = Path(text)
     if path.is_file():
         table = read_toml(path)
@@ -64,6 +66,14 @@ def parse_map(text: str) -> dict[str, str]:
         f"--label-map {text}: no such file or map: {nearest(text, NAMED_MAPS)}; "
         "or pairs like yes=tumour,no=none"
     )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """`yes=tumour` as name and label; a lone name, which would leave a class out, is refused."""
+    name, equals, label = (part.strip() for part in text.partition("="))
+    if not name or not equals:
+        raise ConfigError(f"--label-map {text.strip()}: expected NAME=LABEL, such as yes=tumour")
+    return name, label
 
 
 def apply_map(name: str, mapping: Mapping[str, str]) -> str:

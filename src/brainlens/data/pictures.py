@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from brainlens.core.errors import ImageError, IndexFileError
 from brainlens.core.files import replacing
 from brainlens.core.images import open_image, to_grey
 from brainlens.core.places import cache_folder
@@ -29,12 +30,23 @@ _FORMAT = 1  # raise it when decoding changes
 def pictures(index: Index, rows: Sequence[Row], preprocessing: Preprocessing) -> Array:
     """The rows' pictures, (N, size, size) uint8, read-only; decoded at most once.
 
-    Raises IndexFileError where an image has moved, ImageError where one no longer reads.
+    Raises IndexFileError where an image has moved or changed, ImageError where none is read.
     """
     path = cache_path(rows, preprocessing)
-    if not path.exists():
+    kept = _kept(path, (len(rows), preprocessing.size, preprocessing.size))
+    if kept is None:
         _decode(index, rows, preprocessing, path)
-    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+        kept = np.load(path, mmap_mode="r")
+    return kept
+
+
+def _kept(path: Path, shape: tuple[int, ...]) -> Array | None:
+    """What an earlier command kept; None where there is nothing, or something damaged."""
+    try:
+        kept: Array = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError):
+        return None
+    return kept if (kept.shape, kept.dtype) == (shape, np.uint8) else None
 
 
 def cache_path(rows: Sequence[Row], preprocessing: Preprocessing) -> Path:
@@ -48,22 +60,38 @@ def cache_path(rows: Sequence[Row], preprocessing: Preprocessing) -> Path:
 
 def _decode(index: Index, rows: Sequence[Row], preprocessing: Preprocessing, path: Path) -> None:
     """Decode all rows on all cores into a file that appears only when it is whole."""
-
-    def one(row: Row) -> Array:
-        file = index.file(row)
-        if not file.is_file():
-            raise missing_file_error(index, row)
-        return preprocessing.picture(to_grey(open_image(file)))
-
     size = preprocessing.size
-    with replacing(path) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool:
-        shape = (len(rows), size, size)
-        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+    head = {"descr": "|u1", "fortran_order": False, "shape": (len(rows), size, size)}
+
+    def one(row: Row) -> bytes:
+        return preprocessing.picture(_read(index, row)).tobytes()
+
+    # Plain writes: through a memory map a full disk would kill the process without a word.
+    with (
+        replacing(path, advice="Set BRAINLENS_CACHE to a folder you can write") as temporary,
+        temporary.open("wb") as stream,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        np.lib.format.write_array_header_1_0(stream, head)
         try:
-            done = track(pool.map(one, rows), "decoding", len(rows))
-            for i, picture in enumerate(done):
-                array[i] = picture
+            for picture in track(pool.map(one, rows), "decoding", len(rows)):
+                stream.write(picture)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-        array.flush()
+
+
+def _read(index: Index, row: Row) -> Array:
+    """The grey picture of a row, if it is still the one that was indexed."""
+    file = index.file(row)
+    try:
+        if not file.is_file():
+            raise missing_file_error(index, row)
+        data = file.read_bytes()
+    except OSError as error:
+        raise ImageError(file, error.strerror or "an error", "a readable file") from None
+    if hashlib.sha256(data).hexdigest() != row.digest:
+        raise IndexFileError(
+            f"{file}: is not the image that was indexed: its bytes differ. Index the folder again"
+        )
+    return to_grey(open_image(data, name=str(file)))

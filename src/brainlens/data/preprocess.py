@@ -14,7 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from brainlens.core.errors import RunError
+from brainlens.core.config import resolve
+from brainlens.core.errors import ConfigError, RunError
 
 Fit = Literal["stretch", "pad"]
 Array = np.ndarray[Any, Any]
@@ -61,12 +62,18 @@ class Preprocessing:
 
 
 def from_dict(values: Mapping[str, Any]) -> Preprocessing:
-    """Preprocessing from its plain values; raises RunError for unknown or missing ones."""
+    """Preprocessing from its plain values; raises RunError for unknown, missing or broken ones."""
     try:
-        channels = {name: tuple(values[name]) for name in ("mean", "std")}
-        return Preprocessing(**{**values, **channels})
-    except (TypeError, KeyError) as error:
+        for field in dataclasses.fields(Preprocessing):
+            if field.name not in values:
+                raise ConfigError(f"{field.name} is missing")
+        stored = resolve(Preprocessing, values)
+        channels = len(stored.std)
+        if stored.size < 1 or not channels or len(stored.mean) != channels or not all(stored.std):
+            raise ConfigError(f"no picture can be of {dict(values)}")
+    except ConfigError as error:
         raise RunError(f"the stored preprocessing is not understood ({error})") from None
+    return stored
 
 
 def content_crop(grey: Array) -> Array:

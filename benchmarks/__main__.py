@@ -1,0 +1,67 @@
+"""Runs every benchmark and prints one table: `python -m benchmarks [--quick] [NAME...]`.
+
+Each answers rows of (what, ours, baseline, ratio); the JSON is kept in docs/results/bench. Quick
+runs prove only that they run: their figures are not written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import keras, startup, training
+from brainlens.core.provenance import now, versions
+from brainlens.report.tables import aligned
+
+BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
+    "startup": startup.measure,
+    "training": training.measure,
+    "keras": keras.measure,
+}
+RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
+
+
+def main() -> None:
+    """Run, print, keep."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="only prove that they run")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["BRAINLENS_CACHE"] = cache
+        for name in options.names or BENCHMARKS:
+            rows = BENCHMARKS[name](options.quick)
+            print(f"\n{name}")
+            head = ["what", "ours", "baseline", "unit", "ratio", "wanted"]
+            print(aligned([head, *([_text(row.get(key)) for key in head] for row in rows)]))
+            if not options.quick:
+                keep(name, rows)
+
+
+def _text(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value or "")
+
+
+def keep(name: str, rows: list[dict[str, Any]]) -> None:
+    """Write the rows with the machine they were measured on."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with open("/proc/cpuinfo") as stream:
+        cpu = next((line.split(":")[1].strip() for line in stream if "model name" in line), "")
+    facts = {
+        "command": f"python -m benchmarks {name}",
+        "machine": {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": versions(),
+        "measured": now(),
+        "rows": rows,
+    }
+    (RESULTS / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

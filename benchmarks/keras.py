@@ -1,0 +1,72 @@
+"""Seed A's training as published (Keras on TensorFlow, DenseNet121, batch 8, fp32) against ours.
+
+TensorFlow lives in a virtual environment of its own, made on the first run under .venv/keras.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.training import end_to_end
+from brainlens.classify.config import TrainConfig
+
+ENVIRONMENT = Path(__file__).resolve().parents[1] / ".venv" / "keras"
+SCRIPT = Path(__file__).with_name("keras_densenet121.py")
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Images per second of both, in turn."""
+    if quick and not ENVIRONMENT.exists():
+        return [{"what": "left out: no TensorFlow environment (a full run makes it)"}]
+    python = environment()
+    steps = 2 if quick else 12
+    config = TrainConfig(
+        backbone="densenet121",
+        weights="none",
+        tune="all",
+        epochs=2,
+        batch_size=8,
+        optimizer="adam",
+        augment="none",
+        schedule="plateau",
+    )
+    theirs, ours = [], []
+    for _ in range(1 if quick else 2):
+        theirs.append(keras_speed(python, steps))
+        ours.append(end_to_end(config, 8 * steps))
+    baseline, own = statistics.mean(theirs), statistics.mean(ours)
+    return [
+        {
+            "what": "DenseNet121 224 px training, batch 8, against seed A's Keras script",
+            "ours": own,
+            "baseline": baseline,
+            "unit": "img/s",
+            "ratio": own / baseline,
+            "wanted": "ratio >= 3",
+            "runs": {"ours": ours, "baseline": theirs},
+        }
+    ]
+
+
+def environment() -> Path:
+    """The Python of the TensorFlow environment, made if it is missing."""
+    python = ENVIRONMENT / "bin" / "python"
+    if not (ENVIRONMENT / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "tensorflow-cpu==2.21.0"],
+                       check=True)  # fmt: skip
+        (ENVIRONMENT / "ready").touch()
+    return python
+
+
+def keras_speed(python: Path, steps: int) -> float:
+    """Images per second that seed A's script reaches in its second epoch."""
+    done = subprocess.run(
+        [str(python), str(SCRIPT), str(steps)], check=True, capture_output=True, text=True
+    )
+    return float(json.loads(done.stdout.splitlines()[-1])["images_per_second"])

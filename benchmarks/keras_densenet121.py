@@ -1,0 +1,42 @@
+"""Seed A's training loop as published, on random pictures: prints its images per second.
+
+Run by benchmarks/keras.py in an environment with TensorFlow. The network, batch size, optimizer
+and callbacks are those of the document (figures 11 and 12); weights are random, which costs the
+same arithmetic.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+import tensorflow as tf
+
+steps = int(sys.argv[1])
+pictures = np.random.default_rng(0).random((8 * steps, 224, 224, 3)).astype("float32")
+classes = tf.keras.utils.to_categorical(np.arange(8 * steps) % 4, 4)
+
+base = tf.keras.applications.DenseNet121(weights=None, include_top=False, input_shape=(224, 224, 3))
+model = tf.keras.layers.GlobalAveragePooling2D()(base.output)
+model = tf.keras.layers.Dropout(rate=0.4)(model)
+model = tf.keras.layers.Dense(4, activation="softmax")(model)
+model = tf.keras.models.Model(inputs=base.input, outputs=model)
+model.compile(loss="categorical_crossentropy", optimizer="Adam", metrics=["accuracy"])
+
+
+class Clock(tf.keras.callbacks.Callback):
+    """Seconds of each epoch."""
+
+    def on_train_begin(self, logs=None):
+        self.seconds = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seconds.append(time.perf_counter() - self.start)
+
+
+clock = Clock()
+model.fit(pictures, classes, epochs=2, batch_size=8, verbose=0, callbacks=[clock])
+print(json.dumps({"images_per_second": 8 * steps / clock.seconds[-1]}))

@@ -1,0 +1,81 @@
+"""The documents are true: their commands run, their tables are the code, their links lead on."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from brainlens.classify.backbones import BACKBONES
+from brainlens.classify.config import TrainConfig
+from brainlens.data.index import COLUMNS
+from brainlens.data.sample import copy_to
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ROAD = ["README.md", "docs/your-own-folder.md", "docs/training.md", "docs/evaluation.md"]
+
+
+def commands(page: Path) -> list[str]:
+    """The lines of a page's console snippets."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text("utf-8"), re.S)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+@pytest.mark.slow
+def test_every_command_of_the_documents_runs(tmp_path: Path) -> None:
+    copy_to(tmp_path / "scans")
+    environment = os.environ | {"BRAINLENS_CACHE": str(tmp_path / "cache")}
+    written: set[str] = set()
+    for name in ROAD:
+        for line in commands(ROOT / name):
+            command, _, remark = line.partition("#")
+            words = shlex.split(command)[1:]
+            if line in written:
+                continue
+            written.add(line)
+            if words[0] == "train":
+                words += ["--set", "epochs=2", "--overwrite"]
+            elif words[0] in ("index", "evaluate"):
+                words.append("--overwrite")
+            done = subprocess.run(
+                [sys.executable, "-m", "brainlens.cli", *words],
+                cwd=tmp_path, env=environment, capture_output=True, text=True,
+            )  # fmt: skip
+            expected = 2 if "exits 2" in remark else 0
+            assert done.returncode == expected, f"{name}: {line}\n{done.stderr}"
+
+
+def test_the_settings_table_is_the_code() -> None:
+    text = (ROOT / "docs" / "training.md").read_text("utf-8")
+    table = dict(re.findall(r"^\| `(\w+)` \| `?([^`|]*?)`? \|", text, re.M))
+    for field in dataclasses.fields(TrainConfig):
+        shown = "the backbone's" if field.default is None else str(field.default)
+        expected = shown.lower() if isinstance(field.default, bool) else shown
+        assert table[field.name] == expected, field.name
+
+
+def test_every_backbone_and_column_is_documented() -> None:
+    training = (ROOT / "docs" / "training.md").read_text("utf-8")
+    assert all(f"`{name}`" in training for name in BACKBONES)
+    files = (ROOT / "docs" / "files.md").read_text("utf-8")
+    assert all(f"`{name}`" in files for name in COLUMNS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_tables_of_results_are_those_of_their_json() -> None:
+    from tools.results_table import filled, pages
+
+    for page in pages():
+        assert filled(page) == page.read_text("utf-8"), f"run tools/results_table.py ({page})"
