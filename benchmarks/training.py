@@ -91,7 +91,7 @@ def bare(config: TrainConfig, steps: int) -> float:
     torch.manual_seed(0)
     precision = machine.choose_precision(config.precision, "cpu")
     architecture, _ = plan(dataclasses.replace(config))
-    network = Classifier(architecture, 2).train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = Classifier(architecture, 2).train().to(memory_format=torch.channels_last)
     optimizer = OPTIMIZERS[config.optimizer](network.parameters(), lr=1e-3)  # type: ignore[call-arg]
     x = torch.randn(config.batch_size, 3, architecture.size, architecture.size)
     x = x.contiguous(memory_format=torch.channels_last)

@@ -23,6 +23,7 @@ from brainlens.classify.network import Architecture, save
 from brainlens.core.errors import RunError
 from brainlens.core.files import write_atomic, write_json
 from brainlens.core.progress import duration, say
+from brainlens.core.provenance import now
 from brainlens.data.preprocess import Preprocessing
 
 COLUMNS = (
@@ -142,6 +143,7 @@ class Ledger(pl.Callback):
     def close(self, stopped: str, trained_parameters: int, parameters: int) -> None:
         """Write the run's record: finished, stopped early, or interrupted."""
         finished = {
+            "finished": now(),
             "seconds": round(self.seconds(), 1),
             "parameters": {"total": parameters, "trained": trained_parameters},
             "best_epoch": self.best.get("epoch"),
