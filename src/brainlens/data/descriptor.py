@@ -1,0 +1,182 @@
+"""Owns descriptors: a grey picture in, the few numbers by which its twins are found out.
+
+A descriptor is a frame (the whole picture at 128 x 128, for the exact correlation) and two codes
+(low-frequency cosine coefficients, for the cheap search): one of the whole frame, which gamma,
+noise and JPEG leave alone, one of a window around the head placed by the moments of its brightness,
+which cropping and borders leave alone. A flip or quarter turn of the picture only changes signs
+and order of a code's coefficients, so one code serves all eight symmetries (twins.SYMMETRIES).
+
+Sizes an image in memory: frame 16,384 bytes, thumb 1,024, codes, slopes and windows 1,312. The
+compact form (descriptor_store) holds codes and windows alone, 112 bytes: of a picture it keeps 54
+of 16,384 numbers, twice, at 8 bits, and what can be rebuilt is a blur of about 10 x 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+Array = np.ndarray[Any, Any]
+
+FRAME = 128  # pixels a side at which twins are correlated
+SMALL = 64  # pixels a side from which codes are computed
+THUMB = 32  # pixels a side at which candidates are sifted
+ORDERS = 10  # cosine orders an axis, 0 to 9
+WINDOW = 1.5  # half width of the head window, in standard deviations of its brightness
+STEP = 0.04  # of the window: how far slopes look to either side
+BATCH = 128  # pictures described at once: bounds the memory, fits the cache
+FORMAT = 1  # raise it when descriptors of old and new versions no longer compare
+
+VERTICAL, HORIZONTAL = np.nonzero(np.add.outer(np.arange(ORDERS), np.arange(ORDERS)) < ORDERS)
+VERTICAL, HORIZONTAL = VERTICAL[1:], HORIZONTAL[1:]  # (CODE,) orders; the mean says nothing
+CODE = len(VERTICAL)  # 54 coefficients
+_WEIGHT = np.hypot(VERTICAL, HORIZONTAL).astype(np.float32)  # whitens: MRI power falls off with frequency
+_CENTRES = ((np.arange(SMALL) + 0.5) / SMALL).astype(np.float32)
+_FLAT = VERTICAL * ORDERS + HORIZONTAL
+
+
+@dataclass(frozen=True)
+class Descriptors:
+    """The descriptors of N images; without frames and slopes they are compact."""
+
+    codes: Array  # (N, 2, CODE) float32, unit vectors: whole frame, head window; 0 for blank
+    windows: Array  # (N, 4) float32: left, right, top, bottom of the head, in shares of the frame
+    slopes: Array | None = None  # (N, 4, CODE) float32: change of the head code with its window
+    thumbs: Array | None = None  # (N, THUMB, THUMB) uint8, tones evened
+    frames: Array | None = None  # (N, FRAME, FRAME) uint8
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def compact(self) -> bool:
+        """Whether only codes are here: twins can be suspected, not measured."""
+        return self.frames is None
+
+    def take(self, rows: Sequence[int] | Array) -> Descriptors:
+        """The descriptors of some images, in the order given."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Descriptors(**{k: None if v is None else v[rows] for k, v in values.items()})
+
+
+def frame_of(grey: Array) -> Array:
+    """The whole picture, (H, W) uint8 of any size, at FRAME x FRAME, distorted to the square."""
+    image = Image.fromarray(grey)
+    times = max(1, image.width // FRAME), max(1, image.height // FRAME)
+    if times != (1, 1):
+        image = image.reduce(times)  # a mean of whole pixels: half the time of a resize
+    if image.size != (FRAME, FRAME):
+        image = image.resize((FRAME, FRAME), Image.Resampling.BILINEAR)
+    return np.asarray(image)
+
+
+def describe(frames: Iterable[Array]) -> Descriptors:
+    """Descriptors of frames, each (FRAME, FRAME) uint8 from `frame_of`, in their order."""
+    kept = frames if isinstance(frames, np.ndarray) else np.array(list(frames), np.uint8)
+    kept = kept.reshape(-1, FRAME, FRAME)
+    parts = [_codes(kept[at : at + BATCH]) for at in range(0, len(kept), BATCH)]
+    if not parts:
+        parts = [_codes(kept)]
+    return Descriptors(*(np.concatenate(part) for part in zip(*parts, strict=True)), kept)
+
+
+def join(parts: Sequence[Descriptors]) -> Descriptors:
+    """Stack descriptors; compact if any part is."""
+    joined: dict[str, Array | None] = {}
+    for field in fields(Descriptors):
+        values = [getattr(part, field.name) for part in parts]
+        joined[field.name] = None if any(v is None for v in values) else np.concatenate(values)
+    return Descriptors(**joined)  # type: ignore[arg-type]
+
+
+def even_tones(frames: Array) -> tuple[Array, Array]:
+    """Undo gamma and gain: (N, S, S) uint8 to 0..1 with the head's mean at one half, and air.
+
+    The second result, (N,), is the tone below which a pixel is air: half of Otsu's threshold.
+    """
+    flat = frames.reshape(len(frames), -1)
+    offsets = np.arange(len(flat), dtype=np.int32)[:, None] * 256
+    counts = np.bincount((flat + offsets).ravel(), minlength=256 * len(flat))
+    counts = counts.reshape(-1, 256).astype(np.float64)  # (N, 256)
+    levels = np.arange(256.0)
+    below, mass = counts.cumsum(1), (counts * levels).cumsum(1)
+    total, whole = below[:, -1:], mass[:, -1:]
+    spread = (whole * below - mass * total) ** 2 / np.maximum(below * (total - below), 1)
+    air = spread.argmax(1) / 2  # Otsu 1979
+    top = np.maximum((below >= 0.995 * total).argmax(1), 1)[:, None]
+    scaled = np.minimum(levels / top, 1)  # (N, 256)
+    head = counts * (levels > air[:, None])
+    mean = (head * scaled).sum(1) / np.maximum(head.sum(1), 1)
+    gamma = np.clip(np.log(0.5) / np.log(np.clip(mean, 0.05, 0.95)), 0.3, 3)[:, None]
+    curve = scaled.astype(np.float32) ** gamma.astype(np.float32)  # (N, 256)
+    edge = np.minimum(air[:, None] / top, 1) ** gamma
+    return np.take(curve, flat + offsets).reshape(frames.shape), edge[:, 0].astype(np.float32)
+
+
+def _codes(frames: Array) -> tuple[Array, Array, Array, Array]:
+    """Codes (N, 2, CODE), windows (N, 4), slopes (N, 4, CODE) and thumbs of frames."""
+    tones, air = even_tones(halved(frames))  # (N, SMALL, SMALL)
+    windows = _head_windows(np.maximum(tones - air[:, None, None], 0))
+    every = np.array([[0, 1]], np.float32)
+    whole = _waves(every)[0]
+    full = _flat(whole @ tones @ whole.T)
+    x, y = windows[:, :2], windows[:, 2:]
+    across, down = _waves(x), _waves(y)  # (N, ORDERS, SMALL)
+    rows = down @ tones  # (N, ORDERS, SMALL)
+    columns = tones @ across.transpose(0, 2, 1)  # (N, SMALL, ORDERS)
+    head = _flat(rows @ across.transpose(0, 2, 1))
+    scale = np.linalg.norm(head, axis=1)
+    slopes = np.empty((len(frames), 4, CODE), np.float32)
+    for k, (move_lo, move_hi) in enumerate(((1, 1), (-0.5, 0.5))):  # shift; widen about the middle
+        for axis, span in ((0, x), (1, y)):
+            width = span[:, 1:] - span[:, :1]
+            step = STEP * width * np.array([move_lo, move_hi], np.float32)
+            rise = _waves(span + step) - _waves(span - step)
+            change = rise @ columns if axis else rows @ rise.transpose(0, 2, 1)
+            slopes[:, 2 * axis + k] = _flat(change) / (2 * STEP)
+    safe = np.maximum(scale, 1e-6)
+    full /= np.maximum(np.linalg.norm(full, axis=1), 1e-6)[:, None]
+    codes = np.stack([full, head / safe[:, None]], 1)
+    thumbs = tones[:, ::2, ::2] + tones[:, ::2, 1::2] + tones[:, 1::2, ::2] + tones[:, 1::2, 1::2]
+    return codes, windows, slopes / safe[:, None, None], (thumbs * 63.75).astype(np.uint8)
+
+
+def halved(frames: Array) -> Array:
+    """(N, FRAME, FRAME) uint8 to (N, SMALL, SMALL) uint8, each the mean of four pixels."""
+    pairs = frames[:, ::2].astype(np.uint16) + frames[:, 1::2]
+    return ((pairs[:, :, ::2] + pairs[:, :, 1::2] + 2) >> 2).astype(np.uint8)
+
+
+def _head_windows(mass: Array) -> Array:
+    """(N, SMALL, SMALL) brightness above air to (N, 4) left, right, top, bottom in 0..1."""
+    sides = []
+    for axis in (1, 2):  # summed over rows: across; over columns: down
+        profile = mass.sum(axis)
+        total = np.maximum(profile.sum(1, keepdims=True), 1e-6)
+        middle = (profile * _CENTRES).sum(1, keepdims=True) / total
+        spread = (profile * (_CENTRES - middle) ** 2).sum(1, keepdims=True) / total
+        reach = np.maximum(WINDOW * np.sqrt(spread), 4 / SMALL)
+        blank = profile.sum(1, keepdims=True) <= 1e-6
+        sides += [np.where(blank, 0, middle - reach), np.where(blank, 1, middle + reach)]
+    return np.clip(np.concatenate(sides, 1), 0, 1).astype(np.float32)
+
+
+def _waves(spans: Array) -> Array:
+    """(N, 2) low and high to (N, ORDERS, SMALL) cosines over that span, 0 outside it."""
+    low, high = spans[:, :1], spans[:, 1:]
+    half = 0.5 / SMALL
+    inside = np.minimum(_CENTRES + half, high) - np.maximum(_CENTRES - half, low)
+    inside = np.clip(inside, 0, None) / (high - low)  # (N, SMALL) share of the span
+    phase = (np.pi * (_CENTRES - low) / (high - low)).astype(np.float32)
+    orders = np.arange(ORDERS, dtype=np.float32)[None, :, None]
+    waves = np.cos(orders * phase[:, None]) * inside[:, None]
+    return np.asarray(waves, np.float32)
+
+
+def _flat(table: Array) -> Array:
+    """(N, ORDERS, ORDERS) coefficients to (N, CODE), weighted."""
+    return np.asarray(np.take(table.reshape(len(table), -1), _FLAT, axis=1) * _WEIGHT)

@@ -1,0 +1,212 @@
+"""Owns the search for twins: one picture twice, flipped, turned, cropped, scaled or recoloured.
+
+Enters: descriptors. Leaves: pairs, each with its correlation and the symmetry between the two.
+Candidates come from codes (candidates); here each is laid on the other, ever finer, and given up as
+soon as it falls behind. A twin has r >= 0.98 at 128 x 128: no two of the distinct slices of Cheng's
+data set reach it. Blank pictures have no twins here; their pixel digests tell.
+
+Memory beyond the descriptors: a few tens of MB, whatever N.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from brainlens.data import symmetry
+from brainlens.data.candidates import Pairs, candidates
+from brainlens.data.descriptor import Descriptors, even_tones, halved
+from brainlens.data.grouping import Components
+from brainlens.data.registration import align, correlation
+
+Array = np.ndarray[Any, Any]
+
+TWIN = 0.98  # correlation at 128 x 128 from which two pictures are one
+CHUNK = 64  # pairs laid on each other at once
+THUMB_R = 0.95  # least r of thumbs for pairs that need no aligning
+START_R, ALIGNED_R = 0.82, 0.915  # least r of thumbs before and after a first alignment
+SMALL_R = 0.95  # least r at 64 x 64 before 128 x 128 is tried
+SUSPECT = 0.995  # cosine of codes from which a pair without frames is a twin
+
+
+@dataclass(frozen=True, order=True)
+class Twin:
+    """Images i and j are one picture; `symmetry` turns j into i."""
+
+    i: int
+    j: int
+    r: float  # correlation; cosine of the codes where a side has no frames
+    symmetry: int = 0
+
+    @property
+    def transform(self) -> str:
+        """What was done to j, in words."""
+        return symmetry.NAMES[self.symmetry]
+
+
+def find_twins(
+    one: Descriptors, other: Descriptors | None = None, *, suspect: float = SUSPECT
+) -> list[Twin]:
+    """All twins within `one` (i < j), or between `one` (i) and `other` (j), sorted.
+
+    Where `other` is compact nothing can be measured, and a cosine of `suspect` makes a twin.
+    """
+    second = one if other is None else other
+    found: list[Twin] = []
+    for framed, headed in candidates(one, other):
+        if one.compact or second.compact:
+            found += _suspects(framed, headed, suspect)
+            continue
+        plain = list(_plain(one, second, framed))
+        known = {(twin.i, twin.j) for twin in plain}
+        found += plain
+        rest = [_unknown(framed, known), _unknown(headed, known)]
+        best: dict[tuple[int, int], Twin] = {}
+        for pairs in rest:
+            for twin in _measured(one, second, pairs):
+                kept = best.get((twin.i, twin.j))
+                if kept is None or twin.r > kept.r:
+                    best[twin.i, twin.j] = twin
+        found += best.values()
+    return sorted(found)
+
+
+def twin_groups(n: int, twins: Iterable[Twin]) -> list[int]:
+    """A group number for each of n images: the smallest index among its twins, transitively."""
+    components = Components(n)
+    for twin in twins:
+        components.join(twin.i, twin.j)
+    smallest: dict[int, int] = {}
+    return [smallest.setdefault(components.find(item), item) for item in range(n)]
+
+
+def _suspects(framed: Pairs, headed: Pairs, least: float) -> Iterator[Twin]:
+    """Twins by their codes alone."""
+    best: dict[tuple[int, int], Twin] = {}
+    for pairs in (framed, headed):
+        for k in np.flatnonzero(pairs.score >= least):
+            twin = _twin(pairs, int(k), float(pairs.score[k]))
+            kept = best.get((twin.i, twin.j))
+            if kept is None or twin.r > kept.r:
+                best[twin.i, twin.j] = twin
+    yield from best.values()
+
+
+def _twin(pairs: Pairs, k: int, r: float) -> Twin:
+    return Twin(int(pairs.i[k]), int(pairs.j[k]), round(r, 4), int(pairs.symmetry[k]))
+
+
+def _unknown(pairs: Pairs, known: set[tuple[int, int]]) -> Pairs:
+    """The pairs not yet known to be twins."""
+    keep = [(i, j) not in known for i, j in zip(pairs.i.tolist(), pairs.j.tolist(), strict=True)]
+    return pairs[np.array(keep, bool)]
+
+
+def _plain(one: Descriptors, second: Descriptors, pairs: Pairs) -> Iterator[Twin]:
+    """Twins whose whole frames correlate as they are, but for the symmetry."""
+    for part in _chunks(pairs, 16 * CHUNK):
+        near = _r(_pick(one.thumbs, part.i), _turned(second.thumbs, part))
+        part = part[near >= THUMB_R]
+        for few in _chunks(part, CHUNK):
+            r = _r(_pick(one.frames, few.i), _turned(second.frames, few))
+            for k in np.flatnonzero(r >= TWIN):
+                yield _twin(few, int(k), float(r[k]))
+
+
+def _measured(one: Descriptors, second: Descriptors, pairs: Pairs) -> Iterator[Twin]:
+    """Twins among the pairs once they are aligned."""
+    for few in _chunks(pairs, CHUNK):
+        few, laid = _sifted(one, second, few)
+        if not len(few):
+            continue
+        a, b = _pick(one.frames, few.i), _turned(second.frames, few)
+        a, b = _swapped(a, b, laid.swap)
+        small = even_tones(halved(a))[0], even_tones(halved(b))[0]
+        maps, near = align(*small, laid.maps, laid.heads, rounds=1)
+        rows = np.flatnonzero(near >= SMALL_R)
+        r = correlation(_unit(a[rows]), _unit(b[rows]), maps[rows], laid.heads[rows])
+        for k, value in zip(rows, r, strict=True):
+            if value >= TWIN:
+                yield _twin(few, int(k), float(value))
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """How the pictures of pairs lie on each other; the coarser of each pair is the reference."""
+
+    swap: Array  # (P,) whether that is the second
+    maps: Array  # (P, 4) from the reference's frame to the other's
+    heads: Array  # (P, 4) the reference's head
+
+    def __getitem__(self, rows: Any) -> _Laid:
+        return _Laid(self.swap[rows], self.maps[rows], self.heads[rows])
+
+
+def _sifted(one: Descriptors, second: Descriptors, pairs: Pairs) -> tuple[Pairs, _Laid]:
+    """The pairs whose thumbs agree, and how they lie on each other."""
+    laid = _lay(one, second, pairs)
+    a, b = _unit(_pick(one.thumbs, pairs.i)), _unit(_turned(second.thumbs, pairs))
+    a, b = _swapped(a, b, laid.swap)
+    for rounds, least in ((0, START_R), (2, ALIGNED_R)):
+        maps, r = align(a, b, laid.maps, laid.heads, rounds=rounds)
+        keep = r >= least
+        laid = _Laid(laid.swap, maps, laid.heads)[keep]
+        pairs, a, b = pairs[keep], a[keep], b[keep]
+    return pairs, laid
+
+
+def _lay(one: Descriptors, second: Descriptors, pairs: Pairs) -> _Laid:
+    """Start from the candidates' maps."""
+    theirs = second.windows[pairs.j]
+    for g in range(1, symmetry.COUNT):
+        rows = pairs.symmetry == g
+        theirs[rows] = symmetry.turn_windows(theirs[rows], g)
+    maps = pairs.maps
+    swap = maps[:, 0] * maps[:, 2] < 1
+    scale, shift = maps[:, ::2], maps[:, 1::2]
+    inverse = np.stack([1 / scale, -shift / scale], 2).reshape(-1, 4)
+    heads = np.where(swap[:, None], theirs, one.windows[pairs.i])
+    # The window reaches 1.5 standard deviations; an even ellipse, like a head, ends at 2.
+    widen = np.stack([heads[:, 1] - heads[:, 0], heads[:, 3] - heads[:, 2]], 1) / 6
+    heads = heads + np.repeat(widen, 2, axis=1) * np.array([-1, 1, -1, 1], np.float32)
+    return _Laid(swap, np.where(swap[:, None], inverse, maps).astype(np.float32), heads)
+
+
+def _chunks(pairs: Pairs, size: int) -> Iterator[Pairs]:
+    for at in range(0, len(pairs), size):
+        yield pairs[at : at + size]
+
+
+def _pick(pictures: Array | None, rows: Array) -> Array:
+    assert pictures is not None
+    return np.asarray(pictures[rows])
+
+
+def _turned(pictures: Array | None, pairs: Pairs) -> Array:
+    """The second pictures of pairs, (P, S, S), each under its symmetry."""
+    turned = _pick(pictures, pairs.j)
+    for g in range(1, symmetry.COUNT):
+        rows = np.flatnonzero(pairs.symmetry == g)
+        if rows.size:
+            turned[rows] = symmetry.turn(turned[rows], g)
+    return turned
+
+
+def _swapped(a: Array, b: Array, swap: Array) -> tuple[Array, Array]:
+    where = swap[:, None, None]
+    return np.where(where, b, a), np.where(where, a, b)
+
+
+def _unit(pictures: Array) -> Array:
+    return pictures.astype(np.float32) / np.float32(255)
+
+
+def _r(a: Array, b: Array) -> Array:
+    """Pearson's r (P,) of (P, S, S) uint8 pictures."""
+    flat = [x.reshape(len(x), a.shape[-1] ** 2).astype(np.float32) for x in (a, b)]
+    x, y = (values - values.mean(1, keepdims=True) for values in flat)
+    xx, yy, xy = (np.einsum("np,np->n", p, q) for p, q in ((x, x), (y, y), (x, y)))
+    return np.asarray(xy / np.sqrt(np.maximum(xx * yy, 1e-6)))
