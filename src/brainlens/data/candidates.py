@@ -7,7 +7,7 @@ unknowns, which tells real crops from lookalikes. Memory: BLOCK x BLOCK cosines 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 BLOCK = 1024  # images a side compared at once: 4 MB of cosines
 FRAME_CODE = 0.972  # cosine of whole-frame codes that makes a candidate
 HEAD_CODE = 0.62  # cosine of head codes that makes one,
-MOVED_CODE = 0.9  # if the best small move of the window brings it here
+MOVED_CODE = 0.905  # if the best small move of the window brings it here
 RIDGE = 0.05  # keeps that move small where the code says little about it
 LARGEST_MOVE = 0.25  # of the window
 PART = 4096  # pairs moved at once
@@ -44,6 +44,12 @@ class Pairs:
         return Pairs(
             self.i[rows], self.j[rows], self.symmetry[rows], self.maps[rows], self.score[rows]
         )
+
+
+def join_pairs(parts: Sequence[Pairs]) -> Pairs:
+    """Pairs one after the other; at least one part."""
+    names = ("i", "j", "symmetry", "maps", "score")
+    return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def candidates(one: Descriptors, other: Descriptors | None = None) -> Iterator[tuple[Pairs, Pairs]]:

@@ -1,9 +1,13 @@
 """Owns the exact test of a pair: how well do two pictures correlate once laid on each other?
 
 Two crops of one picture match only after alignment. The alignment sought is a small one, a shift
-and a stretch of each axis, found by Gauss-Newton (inverse compositional, Baker & Matthews 2004) at
-64 x 64; the correlation is then taken at 128 x 128, over the part of the head that both show, after
-the best quadratic tone curve, so that gamma and contrast do not hide a twin.
+and a stretch of each axis, found by Gauss-Newton (inverse compositional, Baker & Matthews 2004) on
+small pictures; the correlation is then taken at 128 x 128, over the part of the head that both
+show, after the best quadratic tone curve, so that gamma and contrast do not hide a twin.
+
+Pictures are (N, S, S) float32 in 0..1. A map (N, 4) is scale and shift across, scale and shift
+down, from the first picture's frame to the second's, in shares of the frame. Heads (N, 4) are
+left, right, top, bottom of what counts in the first. Every sum over pixels is a matrix product.
 """
 
 from __future__ import annotations
@@ -12,81 +16,96 @@ from typing import Any
 
 import numpy as np
 
-from brainlens.data.descriptor import FRAME
-
 Array = np.ndarray[Any, Any]
 
-MAX_STEP = 0.08  # of the frame, a step: keeps a bad start from running away
-LEAST = 0.6  # of the head's area that both must show
+LARGEST_STEP = 0.08  # of the frame: keeps a bad start from running away
+LEAST_SHARED = 0.6  # of the head's area that both must show
+_GREY = np.float32(0.4)  # subtracted, since sums of squares want values around 0
 
 
 def align(
     first: Array, second: Array, maps: Array, heads: Array, *, rounds: int
 ) -> tuple[Array, Array]:
-    """Refine maps (N, 4) from the first picture's frame to the second's; correlations (N,) too.
+    """Refine the maps; with the correlations (N,) over what both show of the head.
 
-    Pictures are (N, S, S) float32; a map is scale and shift across, scale and shift down, in
-    shares of the frame; heads (N, 4) say which part of the first counts.
+    r is that of the first with the best quadratic tone curve of the second: negative where the two
+    run against each other, 0 where they share less than LEAST_SHARED of the head.
     """
-    maps = maps.copy()
     size = first.shape[-1]
     centres = (np.arange(size, dtype=np.float32) + 0.5) / size
     inner = _inside(centres, heads[:, :2]), _inside(centres, heads[:, 2:])
-    slopes = _slopes(first, centres) if rounds else first  # (N, 4, S * S)
-    r = np.zeros(len(first), np.float32)
-    for round_ in range(rounds + 1):
-        seen, mask = _warp(second, maps, centres, inner)
-        a, spread = _standard(first.reshape(-1, first.shape[-1] ** 2), mask)
-        b, _ = _standard(seen, mask)
-        r = np.asarray((a * b).sum(1))
-        if round_ == rounds:
+    slopes = _slopes(first, centres) if rounds else first
+    normal = np.zeros((len(first), 4, 4))
+    for done in range(rounds + 1):
+        layers = _layers(first, second, maps, centres, inner)
+        if done == rounds:
             break
-        masked = slopes * (mask / np.maximum(spread, 1e-6)[:, None])[:, None]
-        normal = masked @ masked.transpose(0, 2, 1)
-        ridge = 1e-6 + 1e-3 * normal[:, range(4), range(4)].mean(1)
-        normal += np.eye(4, dtype=np.float32) * ridge[:, None, None]
-        wrong = masked @ (b - a)[..., None]
-        step = np.clip(np.linalg.solve(normal, wrong)[..., 0], -MAX_STEP, MAX_STEP)
-        for k in (0, 2):  # across, down
-            scale = maps[:, k].copy()
-            maps[:, k] = scale * (1 - step[:, k + 1])
-            maps[:, k + 1] -= scale * (step[:, k] - 0.5 * step[:, k + 1])
-    return maps, r
+        along = (slopes @ layers.transpose(0, 2, 1)).astype(np.float64)  # (N, 4, 3)
+        count, mean, norm = _moments(_sums(layers))
+        flat = along[:, :, 0]
+        if not done:
+            masked = slopes * layers[:, :1]
+            normal = masked @ slopes.transpose(0, 2, 1) - (
+                flat[:, :, None] * flat[:, None] / count[:, None, None]
+            )
+            ridge = 1e-6 + 1e-3 * normal[:, range(4), range(4)].mean(1)
+            normal += np.eye(4) * ridge[:, None, None]
+        scaled = [
+            (along[:, :, k] - mean[:, k, None] * flat) / norm[:, k, None] for k in (1, 2)
+        ]  # slopes times the standardised first and second
+        step = np.linalg.solve(normal, (scaled[1] - scaled[0])[..., None])[..., 0]
+        maps = _stepped(maps, np.clip(step * norm[:, 1, None], -LARGEST_STEP, LARGEST_STEP))
+    return maps, _tone_correlation(layers, inner[0].sum(1) * inner[1].sum(1))
 
 
-def correlation(first: Array, second: Array, maps: Array, heads: Array) -> Array:
-    """r (N,) of (N, FRAME, FRAME) pictures under their maps, over what both show of the head.
-
-    0 where they share less than LEAST of it. r is that of the first with the best quadratic tone
-    curve of the second, and negative where that curve falls.
-    """
-    centres = (np.arange(FRAME, dtype=np.float32) + 0.5) / FRAME
-    inner = _inside(centres, heads[:, :2]), _inside(centres, heads[:, 2:])
-    seen, mask = _warp(second, maps, centres, inner)
-    shared = mask.sum(1)
-    head = inner[0].sum(1) * inner[1].sum(1)
-    r = tone_correlation(first.reshape(-1, first.shape[-1] ** 2), seen, mask)
-    return np.where(shared >= LEAST * head, r, 0)
-
-
-def tone_correlation(first: Array, second: Array, mask: Array) -> Array:
-    """Correlation (N,) of (N, P) pictures within a mask, up to a quadratic tone curve."""
-    a, _ = _standard(first, mask)
-    b, _ = _standard(second, mask)
-    square, size = _standard(b * b, mask)
-    slope = (a * b).sum(1)
-    curve = (a * square).sum(1)
-    cross = (b * square).sum(1)
+def _tone_correlation(layers: Array, head: Array) -> Array:
+    """r (N,) of two layers under their mask, up to a quadratic tone curve of the second."""
+    sums = _sums(np.concatenate([layers, layers[:, 2:] ** 2], 1))
+    count, mean, norm = _moments(sums)
+    centred = sums - count[:, None, None] * mean[:, :, None] * mean[:, None]
+    r = centred / (norm[:, :, None] * norm[:, None])
+    slope, curve, cross = r[:, 1, 2], r[:, 1, 3], r[:, 2, 3]
     gain = (curve - slope * cross) ** 2 / np.maximum(1 - cross**2, 1e-3)  # what b^2 adds to r^2
-    return np.asarray(np.sign(slope) * np.sqrt(np.clip(slope**2 + gain, 0, 1)) * (size > 0))
+    value = np.sign(slope) * np.sqrt(np.clip(slope**2 + gain, 0, 1))
+    return np.where(count >= LEAST_SHARED * head, value, 0)
 
 
-def _standard(values: Array, mask: Array) -> tuple[Array, Array]:
-    """(N, P) with mean 0 and norm 1 within the mask, 0 outside; and the norms."""
-    count = np.maximum(mask.sum(1, keepdims=True), 1)
-    centred = (values - (values * mask).sum(1, keepdims=True) / count) * mask
-    norm = np.sqrt(np.einsum("np,np->n", centred, centred))
-    return centred / np.maximum(norm, 1e-6)[:, None], norm
+def _layers(
+    first: Array, second: Array, maps: Array, centres: Array, inner: tuple[Array, Array]
+) -> Array:
+    """(N, 3, S * S): the mask of what counts, the first, and the second seen through the map."""
+    size = len(centres)
+    across, seen_x = _weights(maps[:, 0:2], centres)
+    down, seen_y = _weights(maps[:, 2:4], centres)
+    x, y = seen_x * inner[0], seen_y * inner[1]
+    layers = np.empty((len(first), 3, size, size), np.float32)
+    np.multiply(y[:, :, None], x[:, None], out=layers[:, 0])
+    np.multiply(first - _GREY, layers[:, 0], out=layers[:, 1])
+    across *= x[:, :, None]
+    down *= y[:, :, None]
+    np.matmul(down @ (second - _GREY), across.transpose(0, 2, 1), out=layers[:, 2])
+    return layers.reshape(-1, 3, size * size)
+
+
+def _sums(layers: Array) -> Array:
+    """(N, L, L): sums over the pixels of every product of two layers."""
+    return np.asarray(layers @ layers.transpose(0, 2, 1), np.float64)
+
+
+def _moments(sums: Array) -> tuple[Array, Array, Array]:
+    """Pixels that count (N,), and means and norms (N, L) of the layers; layer 0 is the mask."""
+    count = np.maximum(sums[:, 0, 0], 1)
+    mean = sums[:, 0] / count[:, None]
+    spread = np.diagonal(sums, axis1=1, axis2=2) - count[:, None] * mean**2
+    return count, mean, np.sqrt(np.maximum(spread, 1e-6))
+
+
+def _stepped(maps: Array, step: Array) -> Array:
+    """The maps after a step (N, 4): shift and stretch about the middle, across and down."""
+    scale, shift = maps[:, ::2], maps[:, 1::2]
+    move, stretch = step[:, ::2], step[:, 1::2]
+    new = np.stack([scale * (1 - stretch), shift - scale * (move - 0.5 * stretch)], 2)
+    return new.reshape(-1, 4).astype(np.float32)
 
 
 def _inside(centres: Array, span: Array) -> Array:
@@ -97,36 +116,34 @@ def _inside(centres: Array, span: Array) -> Array:
 def _slopes(picture: Array, centres: Array) -> Array:
     """(N, 4, S * S): change of the picture with a shift and a stretch across, then down."""
     size = len(centres)
-    across, down = np.zeros_like(picture), np.zeros_like(picture)
-    across[:, :, 1:-1] = (picture[:, :, 2:] - picture[:, :, :-2]) * (size / 2)
-    down[:, 1:-1] = (picture[:, 2:] - picture[:, :-2]) * (size / 2)
-    away = centres - 0.5
-    four = np.stack([across, across * away, down, down * away[:, None]], 1)
+    four = np.zeros((len(picture), 4, size, size), np.float32)
+    np.subtract(picture[:, :, 2:], picture[:, :, :-2], out=four[:, 0, :, 1:-1])
+    np.subtract(picture[:, 2:], picture[:, :-2], out=four[:, 2, 1:-1])
+    four[:, ::2] *= size / 2
+    away = centres - np.float32(0.5)
+    np.multiply(four[:, 0], away, out=four[:, 1])
+    np.multiply(four[:, 2], away[:, None], out=four[:, 3])
     return four.reshape(-1, 4, size * size)
-
-
-def _warp(
-    picture: Array, maps: Array, centres: Array, inner: tuple[Array, Array]
-) -> tuple[Array, Array]:
-    """The second picture seen through the map, and the mask of what counts: both (N, S * S)."""
-    across, inside_x = _weights(maps[:, 0:2], centres)
-    down, inside_y = _weights(maps[:, 2:4], centres)
-    seen = down @ picture @ across.transpose(0, 2, 1)
-    mask = (inside_y * inner[1])[:, :, None] * (inside_x * inner[0])[:, None]
-    pixels = len(centres) ** 2
-    return seen.reshape(-1, pixels), mask.reshape(-1, pixels)
 
 
 def _weights(line: Array, centres: Array) -> tuple[Array, Array]:
     """Linear interpolation along one axis: (N, S, S) weights, and (N, S) which lie in the frame.
 
-    Where the map shrinks, the hat widens, so that nothing aliases.
+    Where the map shrinks (up to 2 times) the hat widens, so that nothing aliases.
     """
     size = len(centres)
     scale, shift = line[:, :1], line[:, 1:]
-    at = scale * centres + shift  # (N, S) in the second frame
+    at = scale * centres + shift  # (N, S) in the second's frame
+    place = at * size - np.float32(0.5)
+    taps = np.floor(place)[:, :, None] + np.arange(-1, 3, dtype=np.float32)  # (N, S, 4)
     width = np.maximum(scale, 1)[:, :, None]
-    hat = 1 - np.abs((at * size - 0.5)[:, :, None] - np.arange(size, dtype=np.float32)) / width
-    np.maximum(hat, 0, out=hat)
-    hat /= np.maximum(hat.sum(2, keepdims=True), 1e-6)
-    return hat, np.asarray((at > 0) & (at < 1), np.float32)
+    hat = np.maximum(1 - np.abs(place[:, :, None] - taps) / width, 0)
+    hat *= (taps >= 0) & (taps < size)
+    hat /= np.maximum(hat.sum(2, keepdims=True), np.float32(1e-6))
+    weights = np.zeros((len(line), size, size), np.float32)
+    rows = np.arange(len(line) * size).reshape(len(line), size, 1) * size
+    # Taps clipped to the frame weigh 0; adding leaves what another tap put there.
+    columns = np.clip(taps, 0, size - 1).astype(np.int64)
+    for k in range(4):
+        weights.reshape(-1)[(rows + columns[:, :, k : k + 1]).ravel()] += hat[:, :, k].ravel()
+    return weights, np.asarray((at > 0) & (at < 1), np.float32)

@@ -10,25 +10,26 @@ Memory beyond the descriptors: a few tens of MB, whatever N.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from brainlens.data import symmetry
-from brainlens.data.candidates import Pairs, candidates
-from brainlens.data.descriptor import Descriptors, even_tones, halved
+from brainlens.data.candidates import Pairs, candidates, join_pairs
+from brainlens.data.descriptor import Descriptors, halved
 from brainlens.data.grouping import Components
-from brainlens.data.registration import align, correlation
+from brainlens.data.registration import align
 
 Array = np.ndarray[Any, Any]
 
 TWIN = 0.98  # correlation at 128 x 128 from which two pictures are one
-CHUNK = 64  # pairs laid on each other at once
-THUMB_R = 0.95  # least r of thumbs for pairs that need no aligning
-START_R, ALIGNED_R = 0.82, 0.915  # least r of thumbs before and after a first alignment
-SMALL_R = 0.95  # least r at 64 x 64 before 128 x 128 is tried
+CHUNK = 32  # pairs laid on each other at once
+THUMB_R = 0.96  # least r of thumbs as they are, before frames are correlated as they are
+RECOLOURED_R = 0.98  # least r of thumbs as they are, before frames are correlated up to a tone curve
+START_R, ALIGNED_R = 0.88, 0.955  # least r of thumbs before and after a first alignment
+HALFWAY_R, SMALL_R = 0.925, 0.962  # least r at 64 x 64 before and after the next
 SUSPECT = 0.995  # cosine of codes from which a pair without frames is a twin
 
 
@@ -60,18 +61,21 @@ def find_twins(
         if one.compact or second.compact:
             found += _suspects(framed, headed, suspect)
             continue
-        plain = list(_plain(one, second, framed))
-        known = {(twin.i, twin.j) for twin in plain}
-        found += plain
-        rest = [_unknown(framed, known), _unknown(headed, known)]
-        best: dict[tuple[int, int], Twin] = {}
-        for pairs in rest:
-            for twin in _measured(one, second, pairs):
-                kept = best.get((twin.i, twin.j))
-                if kept is None or twin.r > kept.r:
-                    best[twin.i, twin.j] = twin
-        found += best.values()
+        found += _block_twins(one, second, framed, headed)
     return sorted(found)
+
+
+def _block_twins(one: Descriptors, second: Descriptors, framed: Pairs, headed: Pairs) -> list[Twin]:
+    """The twins among the candidates of one block, each pair once."""
+    near = _thumb_r(one, second, framed)
+    found = list(_plain(one, second, framed[near >= THUMB_R]))
+    known = {(twin.i, twin.j) for twin in found}
+    headed = _unknown(headed, known)
+    found += _measured(one, second, headed)
+    # Aligned by their heads these have had their chance; left are recoloured frames.
+    known.update(zip(headed.i.tolist(), headed.j.tolist(), strict=True))
+    found += _measured(one, second, _unknown(framed[near >= RECOLOURED_R], known))
+    return found
 
 
 def twin_groups(n: int, twins: Iterable[Twin]) -> list[int]:
@@ -105,44 +109,54 @@ def _unknown(pairs: Pairs, known: set[tuple[int, int]]) -> Pairs:
     return pairs[np.array(keep, bool)]
 
 
+def _thumb_r(one: Descriptors, second: Descriptors, pairs: Pairs) -> Array:
+    """Correlations (P,) of thumbs as they are, but for the symmetry."""
+    parts = [
+        _r(_pick(one.thumbs, part.i), _turned(second.thumbs, part))
+        for part in _chunks(pairs, 4 * CHUNK)
+    ]
+    return np.concatenate([np.zeros(0), *parts])
+
+
 def _plain(one: Descriptors, second: Descriptors, pairs: Pairs) -> Iterator[Twin]:
     """Twins whose whole frames correlate as they are, but for the symmetry."""
-    for part in _chunks(pairs, 16 * CHUNK):
-        near = _r(_pick(one.thumbs, part.i), _turned(second.thumbs, part))
-        part = part[near >= THUMB_R]
-        for few in _chunks(part, CHUNK):
-            r = _r(_pick(one.frames, few.i), _turned(second.frames, few))
-            for k in np.flatnonzero(r >= TWIN):
-                yield _twin(few, int(k), float(r[k]))
+    for few in _chunks(pairs, CHUNK // 4):
+        r = _r(_pick(one.frames, few.i), _turned(second.frames, few))
+        for k in np.flatnonzero(r >= TWIN):
+            yield _twin(few, int(k), float(r[k]))
 
 
 def _measured(one: Descriptors, second: Descriptors, pairs: Pairs) -> Iterator[Twin]:
     """Twins among the pairs once they are aligned."""
-    for few in _chunks(pairs, CHUNK):
-        few, laid = _sifted(one, second, few)
-        if not len(few):
-            continue
+    sifted = [_sifted(one, second, part) for part in _chunks(pairs, 4 * CHUNK)]
+    if not sifted:
+        return
+    pairs = join_pairs([part for part, _ in sifted])
+    laid = _Laid(*(np.concatenate(column) for column in zip(*(x for _, x in sifted), strict=True)))
+    for at in range(0, len(pairs), CHUNK):
+        few, how = pairs[at : at + CHUNK], laid.take(slice(at, at + CHUNK))
         a, b = _pick(one.frames, few.i), _turned(second.frames, few)
-        a, b = _swapped(a, b, laid.swap)
-        small = even_tones(halved(a))[0], even_tones(halved(b))[0]
-        maps, near = align(*small, laid.maps, laid.heads, rounds=1)
-        rows = np.flatnonzero(near >= SMALL_R)
-        r = correlation(_unit(a[rows]), _unit(b[rows]), maps[rows], laid.heads[rows])
-        for k, value in zip(rows, r, strict=True):
-            if value >= TWIN:
-                yield _twin(few, int(k), float(value))
+        a, b = _swapped(a, b, how.swap)
+        small = _unit(halved(a)), _unit(halved(b))
+        for rounds, least in ((0, HALFWAY_R), (1, SMALL_R), (1, SMALL_R)):
+            maps, near = align(*small, how.maps, how.heads, rounds=rounds)
+            keep = near >= least
+            how = how._replace(maps=maps).take(keep)
+            few, a, b, small = few[keep], a[keep], b[keep], (small[0][keep], small[1][keep])
+        _, r = align(_unit(a), _unit(b), how.maps, how.heads, rounds=0)
+        for k in np.flatnonzero(r >= TWIN):
+            yield _twin(few, int(k), float(r[k]))
 
 
-@dataclass(frozen=True)
-class _Laid:
+class _Laid(NamedTuple):
     """How the pictures of pairs lie on each other; the coarser of each pair is the reference."""
 
     swap: Array  # (P,) whether that is the second
     maps: Array  # (P, 4) from the reference's frame to the other's
     heads: Array  # (P, 4) the reference's head
 
-    def __getitem__(self, rows: Any) -> _Laid:
-        return _Laid(self.swap[rows], self.maps[rows], self.heads[rows])
+    def take(self, rows: Any) -> _Laid:
+        return _Laid(*(column[rows] for column in self))
 
 
 def _sifted(one: Descriptors, second: Descriptors, pairs: Pairs) -> tuple[Pairs, _Laid]:
@@ -150,10 +164,10 @@ def _sifted(one: Descriptors, second: Descriptors, pairs: Pairs) -> tuple[Pairs,
     laid = _lay(one, second, pairs)
     a, b = _unit(_pick(one.thumbs, pairs.i)), _unit(_turned(second.thumbs, pairs))
     a, b = _swapped(a, b, laid.swap)
-    for rounds, least in ((0, START_R), (2, ALIGNED_R)):
+    for rounds, least in ((0, START_R), (1, ALIGNED_R)):
         maps, r = align(a, b, laid.maps, laid.heads, rounds=rounds)
         keep = r >= least
-        laid = _Laid(laid.swap, maps, laid.heads)[keep]
+        laid = laid._replace(maps=maps).take(keep)
         pairs, a, b = pairs[keep], a[keep], b[keep]
     return pairs, laid
 
