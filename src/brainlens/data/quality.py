@@ -41,7 +41,7 @@ CHECKS: dict[str, Check] = {
         "99th percentile; brain MRI shows 78-255, and below 40 few grey levels are left",
     ),
     "blurred": Check(
-        measures.sharpness, "<", 0.2, True,
+        measures.sharpness, "<", 0.15, True,
         "Laplacian over gradient at 256 px; a blur of 0.75 % of the longer side brings 0.12",
     ),
     "tiny": Check(
