@@ -7,8 +7,8 @@ which cropping and borders leave alone. A flip or quarter turn of the picture on
 and order of a code's coefficients, so one code serves all eight symmetries (twins.SYMMETRIES).
 
 Sizes an image in memory: frame 16,384 bytes, thumb 1,024, codes, slopes and windows 1,312. The
-compact form (descriptor_store) holds codes and windows alone, 112 bytes: of a picture it keeps 54
-of 16,384 numbers, twice, at 8 bits, and what can be rebuilt is a blur of about 10 x 10.
+compact form (descriptor_store) holds codes, windows and marks, the bare signs of 155 finer
+coefficients: 132 bytes, from which no more than a blur of about 10 x 10 can be rebuilt.
 """
 
 from __future__ import annotations
@@ -26,14 +26,24 @@ FRAME = 128  # pixels a side at which twins are correlated
 SMALL = 64  # pixels a side from which codes are computed
 THUMB = 32  # pixels a side at which candidates are sifted
 ORDERS = 10  # cosine orders an axis, 0 to 9
+FINE_ORDERS = 20  # of marks
 WINDOW = 1.5  # half width of the head window, in standard deviations of its brightness
 STEP = 0.04  # of the window: how far slopes look to either side
 BATCH = 128  # pictures described at once: bounds the memory, fits the cache
 FORMAT = 1  # raise it when descriptors of old and new versions no longer compare
 
-VERTICAL, HORIZONTAL = np.nonzero(np.add.outer(np.arange(ORDERS), np.arange(ORDERS)) < ORDERS)
-VERTICAL, HORIZONTAL = VERTICAL[1:], HORIZONTAL[1:]  # (CODE,) orders; the mean says nothing
+
+
+def _orders(low: int, high: int) -> tuple[Array, Array]:
+    """Vertical and horizontal orders with a sum of low to high - 1."""
+    total = np.add.outer(np.arange(high), np.arange(high))
+    return np.nonzero((total >= low) & (total < high))
+
+
+VERTICAL, HORIZONTAL = _orders(1, ORDERS)  # (CODE,); the mean, (0, 0), says nothing
 CODE = len(VERTICAL)  # 54 coefficients
+MARK_VERTICAL, MARK_HORIZONTAL = _orders(ORDERS, FINE_ORDERS)
+MARKS = len(MARK_VERTICAL)  # 155 signs
 _WEIGHT = np.hypot(VERTICAL, HORIZONTAL).astype(np.float32)  # whitens: MRI power falls off with frequency
 _CENTRES = ((np.arange(SMALL) + 0.5) / SMALL).astype(np.float32)
 _FLAT = VERTICAL * ORDERS + HORIZONTAL
@@ -55,13 +65,14 @@ class Descriptors:
     slopes: Array | None = None  # (N, 4, CODE) float32: change of the head code with its window
     thumbs: Array | None = None  # (N, THUMB, THUMB) uint8, tones evened
     frames: Array | None = None  # (N, FRAME, FRAME) uint8
+    marks: Array | None = None  # (N, MARKS) int8, -1 or 1: signs of finer waves over the head
 
     def __len__(self) -> int:
         return len(self.codes)
 
     @property
     def compact(self) -> bool:
-        """Whether only codes are here: twins can be suspected, not measured."""
+        """Whether no pictures are here: twins can be told by their marks, not measured."""
         return self.frames is None
 
     def take(self, rows: Sequence[int] | Array) -> Descriptors:
@@ -172,15 +183,24 @@ def _head_windows(mass: Array) -> Array:
     return np.clip(np.concatenate(sides, 1), 0, 1).astype(np.float32)
 
 
-def _waves(spans: Array) -> Array:
-    """(N, 2) low and high to (N, ORDERS, SMALL) cosines over that span, 0 outside it."""
+def marks(frames: Array, windows: Array) -> Array:
+    """(N, FRAME, FRAME) uint8 and windows (N, 4) to (N, MARKS) int8 signs of finer waves."""
+    tones, _ = even_tones(halved(frames))
+    across, down = (_waves(windows[:, k : k + 2], FINE_ORDERS) for k in (0, 2))
+    table = down @ tones @ across.transpose(0, 2, 1)  # (N, FINE_ORDERS, FINE_ORDERS)
+    fine = table[:, MARK_VERTICAL, MARK_HORIZONTAL]
+    return np.where(fine < 0, -1, 1).astype(np.int8)
+
+
+def _waves(spans: Array, orders: int = ORDERS) -> Array:
+    """(N, 2) low and high to (N, orders, SMALL) cosines over that span, 0 outside it."""
     low, high = spans[:, :1], spans[:, 1:]
     half = 0.5 / SMALL
     inside = np.minimum(_CENTRES + half, high) - np.maximum(_CENTRES - half, low)
     inside = np.clip(inside, 0, None) / (high - low)  # (N, SMALL) share of the span
     phase = (np.pi * (_CENTRES - low) / (high - low)).astype(np.float32)
-    orders = np.arange(ORDERS, dtype=np.float32)[None, :, None]
-    waves = np.cos(orders * phase[:, None]) * inside[:, None]
+    steps = np.arange(orders, dtype=np.float32)[None, :, None]
+    waves = np.cos(steps * phase[:, None]) * inside[:, None]
     return np.asarray(waves, np.float32)
 
 

@@ -130,14 +130,23 @@ def framed_sides(seen: View) -> float:
 
 
 def sharpness(seen: View) -> float:
-    """Laplacian over gradient, means over the steepest 5 % of the pixels.
+    """Laplacian over gradient at the steepest edges: the lesser of two scales.
 
     Both grow with contrast alike, so their ratio does not; for an edge of Gaussian width s it falls
-    as 1/s. The steepest pixels alone, so that noise in the background does not pass for detail.
+    as 1/s. At half the size noise laid over a blur no longer passes for detail; 0.83 brings the
+    blurs of both scales to one threshold.
     """
-    if seen.span < 1 or min(seen.grey.shape) < 8:
+    if seen.span < 1 or min(seen.grey.shape) < 16:
         return math.nan
     x = seen.grey.astype(np.int16)
+    even = x[: x.shape[0] // 2 * 2, : x.shape[1] // 2 * 2]
+    rows = even[::2] + even[1::2]
+    half = rows[:, ::2] + rows[:, 1::2]  # sums of four: the ratio knows no scale
+    return min(_edge_ratio(x), 0.83 * _edge_ratio(half))
+
+
+def _edge_ratio(x: NDArray[np.int16]) -> float:
+    """Mean of |Laplacian| over that of |gradient|, over the steepest 5 % of the pixels."""
     x = x[: (x.shape[0] - 1) // 2 * 2 + 1]  # every second row, each with its neighbours
     centre, above, below = x[1::2, 1:-1], x[:-2:2, 1:-1], x[2::2, 1:-1]
     left, right = x[1::2, :-2], x[1::2, 2:]

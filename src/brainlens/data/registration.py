@@ -34,12 +34,14 @@ def align(
     size = first.shape[-1]
     centres = (np.arange(size, dtype=np.float32) + 0.5) / size
     inner = _inside(centres, heads[:, :2]), _inside(centres, heads[:, 2:])
+    first, second = first - _GREY, second - _GREY
     slopes = _slopes(first, centres) if rounds else first
     normal = np.zeros((len(first), 4, 4))
     for done in range(rounds + 1):
-        layers = _layers(first, second, maps, centres, inner)
+        layers = _layers(first, second, maps, centres, inner)  # (N, 4, S * S)
         if done == rounds:
             break
+        layers = layers[:, :3]
         along = (slopes @ layers.transpose(0, 2, 1)).astype(np.float64)  # (N, 4, 3)
         count, mean, norm = _moments(_sums(layers))
         flat = along[:, :, 0]
@@ -60,7 +62,8 @@ def align(
 
 def _tone_correlation(layers: Array, head: Array) -> Array:
     """r (N,) of two layers under their mask, up to a quadratic tone curve of the second."""
-    sums = _sums(np.concatenate([layers, layers[:, 2:] ** 2], 1))
+    np.square(layers[:, 2], out=layers[:, 3])
+    sums = _sums(layers)
     count, mean, norm = _moments(sums)
     centred = sums - count[:, None, None] * mean[:, :, None] * mean[:, None]
     r = centred / (norm[:, :, None] * norm[:, None])
@@ -73,18 +76,15 @@ def _tone_correlation(layers: Array, head: Array) -> Array:
 def _layers(
     first: Array, second: Array, maps: Array, centres: Array, inner: tuple[Array, Array]
 ) -> Array:
-    """(N, 3, S * S): the mask of what counts, the first, and the second seen through the map."""
+    """(N, 4, S * S): the mask of what counts, the first, the second seen through the map, room."""
     size = len(centres)
-    across, seen_x = _weights(maps[:, 0:2], centres)
-    down, seen_y = _weights(maps[:, 2:4], centres)
-    x, y = seen_x * inner[0], seen_y * inner[1]
-    layers = np.empty((len(first), 3, size, size), np.float32)
+    across, x = _weights(maps[:, 0:2], centres, inner[0])
+    down, y = _weights(maps[:, 2:4], centres, inner[1])
+    layers = np.empty((len(first), 4, size, size), np.float32)
     np.multiply(y[:, :, None], x[:, None], out=layers[:, 0])
-    np.multiply(first - _GREY, layers[:, 0], out=layers[:, 1])
-    across *= x[:, :, None]
-    down *= y[:, :, None]
-    np.matmul(down @ (second - _GREY), across.transpose(0, 2, 1), out=layers[:, 2])
-    return layers.reshape(-1, 3, size * size)
+    np.multiply(first, layers[:, 0], out=layers[:, 1])
+    np.matmul(down @ second, across.transpose(0, 2, 1), out=layers[:, 2])
+    return layers.reshape(-1, 4, size * size)
 
 
 def _sums(layers: Array) -> Array:
@@ -126,24 +126,26 @@ def _slopes(picture: Array, centres: Array) -> Array:
     return four.reshape(-1, 4, size * size)
 
 
-def _weights(line: Array, centres: Array) -> tuple[Array, Array]:
-    """Linear interpolation along one axis: (N, S, S) weights, and (N, S) which lie in the frame.
+def _weights(line: Array, centres: Array, inner: Array) -> tuple[Array, Array]:
+    """Linear interpolation along one axis: (N, S, S) weights, 0 for what is outside the frame of
+    the second or `inner` (N, S) of the first, and (N, S) what is inside.
 
     Where the map shrinks (up to 2 times) the hat widens, so that nothing aliases.
     """
     size = len(centres)
     scale, shift = line[:, :1], line[:, 1:]
     at = scale * centres + shift  # (N, S) in the second's frame
+    inside = inner * ((at > 0) & (at < 1))
     place = at * size - np.float32(0.5)
     taps = np.floor(place)[:, :, None] + np.arange(-1, 3, dtype=np.float32)  # (N, S, 4)
-    width = np.maximum(scale, 1)[:, :, None]
-    hat = np.maximum(1 - np.abs(place[:, :, None] - taps) / width, 0)
+    hat = np.maximum(1 - np.abs(place[:, :, None] - taps) / np.maximum(scale, 1)[:, :, None], 0)
     hat *= (taps >= 0) & (taps < size)
-    hat /= np.maximum(hat.sum(2, keepdims=True), np.float32(1e-6))
+    hat *= (inside / np.maximum(hat.sum(2), np.float32(1e-6)))[:, :, None]
     weights = np.zeros((len(line), size, size), np.float32)
     rows = np.arange(len(line) * size).reshape(len(line), size, 1) * size
-    # Taps clipped to the frame weigh 0; adding leaves what another tap put there.
-    columns = np.clip(taps, 0, size - 1).astype(np.int64)
+    # Taps beyond the frame weigh 0; adding leaves what another tap put at its edge.
+    columns = rows + np.clip(taps, 0, size - 1).astype(np.int64)
+    flat = weights.reshape(-1)
     for k in range(4):
-        weights.reshape(-1)[(rows + columns[:, :, k : k + 1]).ravel()] += hat[:, :, k].ravel()
-    return weights, np.asarray((at > 0) & (at < 1), np.float32)
+        flat[columns[:, :, k].ravel()] += hat[:, :, k].ravel()
+    return weights, inside

@@ -18,7 +18,7 @@ import numpy as np
 
 from brainlens.data import symmetry
 from brainlens.data.candidates import Pairs, candidates, join_pairs
-from brainlens.data.descriptor import Descriptors, halved
+from brainlens.data.descriptor import MARK_HORIZONTAL, MARK_VERTICAL, Descriptors, halved, marks
 from brainlens.data.grouping import Components
 from brainlens.data.registration import align
 
@@ -28,9 +28,9 @@ TWIN = 0.98  # correlation at 128 x 128 from which two pictures are one
 CHUNK = 32  # pairs laid on each other at once
 THUMB_R = 0.96  # least r of thumbs as they are, before frames are correlated as they are
 RECOLOURED_R = 0.98  # least r of thumbs as they are, before frames are correlated up to a tone curve
-START_R, ALIGNED_R = 0.88, 0.955  # least r of thumbs before and after a first alignment
-HALFWAY_R, SMALL_R = 0.925, 0.962  # least r at 64 x 64 before and after the next
-SUSPECT = 0.995  # cosine of codes from which a pair without frames is a twin
+START_R, ALIGNED_R = 0.87, 0.95  # least r of thumbs before and after a first alignment
+HALFWAY_R, SMALL_R = 0.915, 0.96  # least r at 64 x 64 before and after the next
+NEAR_CODE, SAME_MARKS = 0.95, 0.92  # cosine, and share of equal signs, of a compact twin
 
 
 @dataclass(frozen=True, order=True)
@@ -39,7 +39,7 @@ class Twin:
 
     i: int
     j: int
-    r: float  # correlation; cosine of the codes where a side has no frames
+    r: float  # correlation; cosine of the codes where j has no frame
     symmetry: int = 0
 
     @property
@@ -48,18 +48,18 @@ class Twin:
         return symmetry.NAMES[self.symmetry]
 
 
-def find_twins(
-    one: Descriptors, other: Descriptors | None = None, *, suspect: float = SUSPECT
-) -> list[Twin]:
+def find_twins(one: Descriptors, other: Descriptors | None = None) -> list[Twin]:
     """All twins within `one` (i < j), or between `one` (i) and `other` (j), sorted.
 
-    Where `other` is compact nothing can be measured, and a cosine of `suspect` makes a twin.
+    `one` must have frames. Where `other` is compact nothing can be measured: a twin then has codes
+    alike (NEAR_CODE) and marks alike (SAME_MARKS), and its r is the cosine of the codes.
     """
     second = one if other is None else other
     found: list[Twin] = []
     for framed, headed in candidates(one, other):
-        if one.compact or second.compact:
-            found += _suspects(framed, headed, suspect)
+        if second.compact:
+            marked = [*_marked(one, second, framed), *_marked(one, second, headed)]
+            found += {(twin.i, twin.j): twin for twin in marked}.values()
             continue
         found += _block_twins(one, second, framed, headed)
     return sorted(found)
@@ -87,16 +87,22 @@ def twin_groups(n: int, twins: Iterable[Twin]) -> list[int]:
     return [smallest.setdefault(components.find(item), item) for item in range(n)]
 
 
-def _suspects(framed: Pairs, headed: Pairs, least: float) -> Iterator[Twin]:
-    """Twins by their codes alone."""
-    best: dict[tuple[int, int], Twin] = {}
-    for pairs in (framed, headed):
-        for k in np.flatnonzero(pairs.score >= least):
-            twin = _twin(pairs, int(k), float(pairs.score[k]))
-            kept = best.get((twin.i, twin.j))
-            if kept is None or twin.r > kept.r:
-                best[twin.i, twin.j] = twin
-    yield from best.values()
+def _marked(one: Descriptors, second: Descriptors, pairs: Pairs) -> Iterator[Twin]:
+    """Twins by their marks: the first's are taken where the compact second's head lies in it."""
+    pairs = pairs[pairs.score >= NEAR_CODE]
+    for few in _chunks(pairs, 4 * CHUNK):
+        scale, shift = few.maps[:, ::2], few.maps[:, 1::2]
+        theirs = _turned_windows(second.windows, few).reshape(-1, 2, 2)
+        heads = (theirs - shift[:, :, None]) / scale[:, :, None]
+        # The map is from whole frames, so a head may reach beyond what the first shows.
+        own = marks(_pick(one.frames, few.i), heads.reshape(-1, 4).astype(np.float32))
+        signs = _pick(second.marks, few.j)
+        for g in range(1, symmetry.COUNT):
+            rows = few.symmetry == g
+            signs[rows] = symmetry.turn_codes(signs[rows], g, MARK_VERTICAL, MARK_HORIZONTAL)
+        agree = (own == signs).mean(1)
+        for k in np.flatnonzero(agree >= SAME_MARKS):
+            yield _twin(few, int(k), float(few.score[k]))
 
 
 def _twin(pairs: Pairs, k: int, r: float) -> Twin:
@@ -174,10 +180,7 @@ def _sifted(one: Descriptors, second: Descriptors, pairs: Pairs) -> tuple[Pairs,
 
 def _lay(one: Descriptors, second: Descriptors, pairs: Pairs) -> _Laid:
     """Start from the candidates' maps."""
-    theirs = second.windows[pairs.j]
-    for g in range(1, symmetry.COUNT):
-        rows = pairs.symmetry == g
-        theirs[rows] = symmetry.turn_windows(theirs[rows], g)
+    theirs = _turned_windows(second.windows, pairs)
     maps = pairs.maps
     swap = maps[:, 0] * maps[:, 2] < 1
     scale, shift = maps[:, ::2], maps[:, 1::2]
@@ -207,6 +210,15 @@ def _turned(pictures: Array | None, pairs: Pairs) -> Array:
         if rows.size:
             turned[rows] = symmetry.turn(turned[rows], g)
     return turned
+
+
+def _turned_windows(windows: Array, pairs: Pairs) -> Array:
+    """The second windows of pairs, (P, 4), each under its symmetry."""
+    turned = windows[pairs.j]
+    for g in range(1, symmetry.COUNT):
+        rows = pairs.symmetry == g
+        turned[rows] = symmetry.turn_windows(turned[rows], g)
+    return np.asarray(turned)
 
 
 def _swapped(a: Array, b: Array, swap: Array) -> tuple[Array, Array]:
