@@ -90,8 +90,8 @@ def _search(
             keep = i < j
             i, j, flat = i[keep], j[keep], flat[keep]
         found.append((i, j, np.full(len(i), g), cosines[flat]))
-    i, j, g, score = (np.concatenate(column) for column in zip(*found, strict=True))
-    return i, j, g, score
+    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+    return columns[0], columns[1], columns[2], columns[3]
 
 
 def _best(pairs: Pairs) -> Pairs:

@@ -14,7 +14,7 @@ coefficients: 132 bytes, from which no more than a blur of about 10 x 10 can be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -33,18 +33,20 @@ BATCH = 128  # pictures described at once: bounds the memory, fits the cache
 FORMAT = 1  # raise it when descriptors of old and new versions no longer compare
 
 
-
 def _orders(low: int, high: int) -> tuple[Array, Array]:
     """Vertical and horizontal orders with a sum of low to high - 1."""
     total = np.add.outer(np.arange(high), np.arange(high))
-    return np.nonzero((total >= low) & (total < high))
+    vertical, horizontal = np.nonzero((total >= low) & (total < high))
+    return vertical, horizontal
 
 
 VERTICAL, HORIZONTAL = _orders(1, ORDERS)  # (CODE,); the mean, (0, 0), says nothing
 CODE = len(VERTICAL)  # 54 coefficients
 MARK_VERTICAL, MARK_HORIZONTAL = _orders(ORDERS, FINE_ORDERS)
 MARKS = len(MARK_VERTICAL)  # 155 signs
-_WEIGHT = np.hypot(VERTICAL, HORIZONTAL).astype(np.float32)  # whitens: MRI power falls off with frequency
+_WEIGHT = np.hypot(VERTICAL, HORIZONTAL).astype(
+    np.float32
+)  # whitens: MRI power falls off with frequency
 _CENTRES = ((np.arange(SMALL) + 0.5) / SMALL).astype(np.float32)
 _FLAT = VERTICAL * ORDERS + HORIZONTAL
 
@@ -75,10 +77,10 @@ class Descriptors:
         """Whether no pictures are here: twins can be told by their marks, not measured."""
         return self.frames is None
 
-    def take(self, rows: Sequence[int] | Array) -> Descriptors:
-        """The descriptors of some images, in the order given."""
+    def take(self, rows: Any) -> Descriptors:
+        """The descriptors of some images: a slice, or numbers in the order wanted."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Descriptors(**{k: None if v is None else v[rows] for k, v in values.items()})
+        return replace(self, **{k: None if v is None else v[rows] for k, v in values.items()})
 
 
 def frame_of(grey: Array) -> Array:
@@ -88,7 +90,8 @@ def frame_of(grey: Array) -> Array:
     if times != (1, 1):
         image = image.reduce(times)  # a mean of whole pixels: half the time of a resize
     if image.size != (FRAME, FRAME):
-        image = image.resize((FRAME, FRAME), Image.Resampling.BILINEAR)
+        whole = 0, 0, grey.shape[1] / times[0], grey.shape[0] / times[1]  # the last may be in part
+        image = image.resize((FRAME, FRAME), Image.Resampling.BILINEAR, box=whole)
     return np.asarray(image)
 
 
@@ -99,7 +102,8 @@ def describe(frames: Iterable[Array]) -> Descriptors:
     parts = [_codes(kept[at : at + BATCH]) for at in range(0, len(kept), BATCH)]
     if not parts:
         parts = [_codes(kept)]
-    return Descriptors(*(np.concatenate(part) for part in zip(*parts, strict=True)), kept)
+    codes, windows, slopes, thumbs = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Descriptors(codes, windows, slopes, thumbs, kept)
 
 
 def join(parts: Sequence[Descriptors]) -> Descriptors:
@@ -116,7 +120,7 @@ def even_tones(frames: Array) -> tuple[Array, Array]:
 
     The second result, (N,), is the tone below which a pixel is air: half of Otsu's threshold.
     """
-    flat = frames.reshape(len(frames), -1)
+    flat = frames.reshape(-1, frames.shape[-1] ** 2)
     offsets = np.arange(len(flat), dtype=np.int32)[:, None] * 256
     counts = np.bincount((flat + offsets).ravel(), minlength=256 * len(flat))
     counts = counts.reshape(-1, 256).astype(np.float64)  # (N, 256)
@@ -147,6 +151,8 @@ def _codes(frames: Array) -> tuple[Array, Array, Array, Array]:
     rows = down @ tones  # (N, ORDERS, SMALL)
     columns = tones @ across.transpose(0, 2, 1)  # (N, SMALL, ORDERS)
     head = _flat(rows @ across.transpose(0, 2, 1))
+    plain = np.ptp(tones.reshape(-1, SMALL * SMALL), axis=1) <= 0  # its codes would be rounding
+    full[plain], head[plain] = 0, 0
     scale = np.linalg.norm(head, axis=1)
     slopes = np.empty((len(frames), 4, CODE), np.float32)
     for k, (move_lo, move_hi) in enumerate(((1, 1), (-0.5, 0.5))):  # shift; widen about the middle
@@ -189,7 +195,7 @@ def marks(frames: Array, windows: Array) -> Array:
     across, down = (_waves(windows[:, k : k + 2], FINE_ORDERS) for k in (0, 2))
     table = down @ tones @ across.transpose(0, 2, 1)  # (N, FINE_ORDERS, FINE_ORDERS)
     fine = table[:, MARK_VERTICAL, MARK_HORIZONTAL]
-    return np.where(fine < 0, -1, 1).astype(np.int8)
+    return np.asarray(np.where(fine < 0, -1, 1), np.int8)
 
 
 def _waves(spans: Array, orders: int = ORDERS) -> Array:
@@ -206,4 +212,4 @@ def _waves(spans: Array, orders: int = ORDERS) -> Array:
 
 def _flat(table: Array) -> Array:
     """(N, ORDERS, ORDERS) coefficients to (N, CODE), weighted."""
-    return np.asarray(np.take(table.reshape(len(table), -1), _FLAT, axis=1) * _WEIGHT)
+    return np.asarray(np.take(table.reshape(-1, ORDERS**2), _FLAT, axis=1) * _WEIGHT)

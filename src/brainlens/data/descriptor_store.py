@@ -63,9 +63,8 @@ def from_compact(codes: Array, windows: Array, marks: Array) -> Descriptors:
 def save_compact(path: Path, digests: Sequence[str], descriptors: Descriptors) -> Path:
     """Write a hash manifest: pixel digests and compact descriptors, no pixels."""
     with replacing(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(
-            stream, format=FORMAT, digests=_raw(digests), **to_compact(descriptors)
-        )
+        held = {"format": np.array(FORMAT), "digests": _raw(digests), **to_compact(descriptors)}
+        np.savez_compressed(stream, allow_pickle=False, **held)
     return path
 
 
@@ -120,7 +119,9 @@ def _read(path: Path, wanted: set[str]) -> tuple[list[str], Descriptors]:
             known = [row.tobytes().hex() for row in held["digests"]]
             rows = [k for k, digest in enumerate(known) if digest in wanted]
             if rows:
-                whole = Descriptors(**{name: held[name] for name in held.files if name != "digests"})
+                whole = Descriptors(
+                    **{name: held[name] for name in held.files if name != "digests"}
+                )
                 return [known[k] for k in rows], whole.take(rows)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
         pass
@@ -135,7 +136,7 @@ def _write(digests: list[str], descriptors: Descriptors) -> None:
     arrays = {name: value for name, value in values.items() if value is not None}
     path = cache_folder() / "descriptors" / f"v{FORMAT}-{name}.npz"
     with replacing(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, digests=_raw(digests), **arrays)
+        np.savez(stream, allow_pickle=False, digests=_raw(digests), **arrays)
 
 
 def _raw(digests: Sequence[str]) -> Array:

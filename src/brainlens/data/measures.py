@@ -31,7 +31,8 @@ class View:
 
     width: int  # of the file
     height: int
-    sides: int  # sides that carry a frame, 0-4
+    frame: tuple[int, int, int, int]  # depth at top, bottom, left, right, pixels of the copy
+    margin: float  # the deepest of these as a share of its side
     grey: Grey  # at most SIDE a side, frame cut off
     low: float  # 1st percentile of `grey`
     high: float  # 99th percentile
@@ -58,8 +59,9 @@ def view(grey: Grey, *, width: int = 0, height: int = 0) -> View:
     low, high = (float(level) for level in np.searchsorted(shares, (0.01, 0.99)))
     tile = np.asarray(image.resize((_TILE, _TILE), Image.Resampling.BOX), np.float32)
     tile = np.clip((tile - low) / max(high - low, 1.0), 0, 1)
-    sides = sum(depth > 0 for depth in cuts)
-    return View(width or columns, height or rows, sides, inner, low, high, tile, _corners(tile))
+    margin = max(max(cuts[:2]) / small.shape[0], max(cuts[2:]) / small.shape[1])
+    file = (width or columns, height or rows)
+    return View(*file, cuts, margin, inner, low, high, tile, _corners(tile))
 
 
 def _shrunk(grey: Grey) -> Grey:
@@ -126,7 +128,7 @@ def aspect(seen: View) -> float:
 
 def framed_sides(seen: View) -> float:
     """Sides with a uniform bright line along them, 0-4."""
-    return float(seen.sides)
+    return float(sum(depth > 0 for depth in seen.frame))
 
 
 def sharpness(seen: View) -> float:
@@ -218,7 +220,7 @@ def _ellipse(mask: Mask) -> tuple[float, float]:
 def glyphs(seen: View) -> float:
     """Letters, words and marks burnt in outside the head, counted; touching letters count once.
 
-    Bright (30 % of the range, at least 40 levels) strokes thinner than 7 of at most 256 pixels, in
+    Bright (45 % of the range, at least 40 levels) strokes thinner than 7 of at most 256 pixels, in
     small connected parts that touch neither the largest part (the head) nor its rows and columns.
     """
     from scipy import ndimage
@@ -226,7 +228,7 @@ def glyphs(seen: View) -> float:
     x = seen.grey
     if seen.span < 1 or min(x.shape) < 16:
         return math.nan
-    strokes = x - _opening(x, 7) > max(_STEP, 0.3 * seen.span)
+    strokes = x - _opening(x, 7) > max(_STEP, 0.45 * seen.span)
     lit = _halved((x > seen.low + 0.15 * seen.span) | strokes)
     strokes = _halved(strokes)
     if not strokes.any():

@@ -27,7 +27,9 @@ Array = np.ndarray[Any, Any]
 TWIN = 0.98  # correlation at 128 x 128 from which two pictures are one
 CHUNK = 32  # pairs laid on each other at once
 THUMB_R = 0.96  # least r of thumbs as they are, before frames are correlated as they are
-RECOLOURED_R = 0.98  # least r of thumbs as they are, before frames are correlated up to a tone curve
+RECOLOURED_R = (
+    0.98  # least r of thumbs as they are, before frames are correlated up to a tone curve
+)
 START_R, ALIGNED_R = 0.87, 0.95  # least r of thumbs before and after a first alignment
 HALFWAY_R, SMALL_R = 0.915, 0.96  # least r at 64 x 64 before and after the next
 NEAR_CODE, SAME_MARKS = 0.95, 0.92  # cosine, and share of equal signs, of a compact twin
