@@ -86,7 +86,7 @@ def _checked(probabilities: ArrayLike, given: Sequence[int]) -> tuple[Floats, In
     p, labels = np.asarray(probabilities, np.float64), np.asarray(given, np.int64)
     if p.ndim != 2 or p.shape[1] < 2 or labels.shape != p.shape[:1]:
         raise ValueError(f"got shapes {p.shape} and {labels.shape}; expected (N, K >= 2) and (N,)")
-    if labels.size and not (0 <= labels.min() and labels.max() < p.shape[1]):
+    if labels.size and not (labels.min() >= 0 and labels.max() < p.shape[1]):
         raise ValueError(f"got labels {labels.min()}..{labels.max()} for {p.shape[1]} classes")
     if not np.isfinite(p).all() or (np.abs(p.sum(1) - 1) > 1e-3).any():
         raise ValueError("the probabilities of every image must be finite and sum to one")

@@ -142,7 +142,7 @@ def _table(known: Sequence[Facts]) -> Floats:
 
 
 def _folds(
-    x: Floats, y: Integers, g: Integers, classes: Sequence[str], seed: int
+    x: Floats, y: Integers, g: Integers, classes: NDArray[np.str_], seed: int
 ) -> list[tuple[Integers, Integers]]:
     """Stratified folds of whole groups, five or as many as the rarest class has groups."""
     from sklearn.model_selection import StratifiedGroupKFold
