@@ -42,7 +42,7 @@ CHECKS: dict[str, Check] = {
     ),
     "blurred": Check(
         measures.sharpness, "<", 0.15, True,
-        "Laplacian over gradient at 256 px; half of brain MRI is above 0.33, blurred by 1 % at 0.08",
+        "Laplacian over gradient at 256 px: half of brain MRI above 0.33, blurred by 1 % near 0.08",
     ),
     "tiny": Check(
         measures.shorter_side, "<", 128, True,
