@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from brainlens.data import symmetry
-from brainlens.data.descriptor import HORIZONTAL, VERTICAL, Descriptors
+from brainlens.data.descriptor import HORIZONTAL, INNER, VERTICAL, Descriptors
 
 Array = np.ndarray[Any, Any]
 
@@ -65,16 +65,30 @@ def candidates(one: Descriptors, other: Descriptors | None = None) -> Iterator[t
         for at in range(0, len(one) if other is not None else min(to + 1, len(one)), BLOCK):
             a = one.take(slice(at, at + BLOCK))
             diagonal = other is None and at == to
-            i, j, g, score = _search(a.codes[:, 0], [c[:, 0] for c in turned], FRAME_CODE, diagonal)
-            maps = np.tile(np.array([1, 0, 1, 0], np.float32), (len(i), 1))
-            framed = _best(Pairs(i + at, j + to, g, maps, score))
+            framed = _still(a, turned, 0, 0, _SAME, diagonal)
             i, j, g, _ = _search(a.codes[:, 1], [c[:, 1] for c in turned], HEAD_CODE, diagonal)
             score, maps = _moved(a, b, turned, i, j, g)
-            headed = Pairs(i + at, j + to, g, maps, score)
-            yield framed, _best(headed[score > MOVED_CODE])
+            headed = Pairs(i, j, g, maps, score)[score > MOVED_CODE]
+            outward = _still(a, turned, 2, 0, _OUTWARD, diagonal)
+            inward = _still(a, turned, 0, 2, _INWARD, diagonal)
+            headed = join_pairs([headed, outward, inward])
+            yield _best(framed, at, to), _best(headed, at, to)
 
 
+_SAME = np.array([1, 0, 1, 0], np.float32)
+# The first's inner part is all that the second shows; and the other way round.
+_OUTWARD = np.array([1, -INNER, 1, -INNER], np.float32) / np.float32(1 - 2 * INNER)
+_INWARD = np.array([1 - 2 * INNER, INNER, 1 - 2 * INNER, INNER], np.float32)
 _ALL = range(symmetry.COUNT)
+
+
+def _still(
+    a: Descriptors, turned: list[Array], own: int, other: int, line: Array, diagonal: bool
+) -> Pairs:
+    """Pairs whose codes of two given parts agree as they are, all with one map."""
+    codes = [c[:, other] for c in turned]
+    i, j, g, score = _search(a.codes[:, own], codes, FRAME_CODE, diagonal)
+    return Pairs(i, j, g, np.tile(line, (len(i), 1)), score)
 
 
 def _search(
@@ -94,12 +108,16 @@ def _search(
     return columns[0], columns[1], columns[2], columns[3]
 
 
-def _best(pairs: Pairs) -> Pairs:
-    """One symmetry a pair, the one of the highest score, in the order of i and j."""
+def _best(pairs: Pairs, at: int, to: int) -> Pairs:
+    """One symmetry a pair, the one of the highest score, in the order of i and j.
+
+    `at` and `to` are where the block begins.
+    """
     order = np.lexsort((pairs.symmetry, -pairs.score, pairs.j, pairs.i))
     first = np.ones(len(order), bool)
     first[1:] = (np.diff(pairs.i[order]) != 0) | (np.diff(pairs.j[order]) != 0)
-    return pairs[order[first]]
+    best = pairs[order[first]]
+    return Pairs(best.i + at, best.j + to, best.symmetry, best.maps, best.score)
 
 
 def _moved(

@@ -1,20 +1,22 @@
 """Owns descriptors: a grey picture in, the few numbers by which its twins are found out.
 
-A descriptor is a frame (the whole picture at 128 x 128, for the exact correlation) and two codes
+A descriptor is a frame (the whole picture at 128 x 128, for the exact correlation) and three codes
 (low-frequency cosine coefficients, for the cheap search): one of the whole frame, which gamma,
-noise and JPEG leave alone, one of a window around the head placed by the moments of its brightness,
-which cropping and borders leave alone. A flip or quarter turn of the picture only changes signs
-and order of a code's coefficients, so one code serves all eight symmetries (twins.SYMMETRIES).
+noise and JPEG leave alone; one of a window around the head placed by the moments of its brightness,
+which cropping and borders leave alone; one of the frame's inner part, which is what a crop keeps of
+a head that fills the frame and whose moments the crop changes. A flip or quarter turn of the
+picture only changes signs and order of a code's coefficients, so one code serves all eight
+symmetries (symmetry).
 
-Sizes an image in memory: frame 16,384 bytes, thumb 1,024, codes, slopes and windows 1,312. The
+Sizes an image in memory: frame 16,384 bytes, thumb 1,024, codes, slopes and windows 1,528. The
 compact form (descriptor_store) holds codes, windows and marks, the bare signs of 155 finer
-coefficients: 132 bytes, from which no more than a blur of about 10 x 10 can be rebuilt.
+coefficients: 186 bytes, from which no more than a blur of about 10 x 10 can be rebuilt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,9 @@ THUMB = 32  # pixels a side at which candidates are sifted
 ORDERS = 10  # cosine orders an axis, 0 to 9
 FINE_ORDERS = 20  # of marks
 WINDOW = 1.5  # half width of the head window, in standard deviations of its brightness
+INNER = 0.05  # of the frame, left out on every side by the inner part
 STEP = 0.04  # of the window: how far slopes look to either side
+SLACK = 1.5  # whole-pixel means stop this far above FRAME: what is fine must not alias
 BATCH = 128  # pictures described at once: bounds the memory, fits the cache
 FORMAT = 1  # raise it when descriptors of old and new versions no longer compare
 
@@ -62,7 +66,7 @@ for _tap, _share in zip((-1, 0, 1, 2), (1, 3, 3, 1), strict=True):
 class Descriptors:
     """The descriptors of N images; without frames and slopes they are compact."""
 
-    codes: Array  # (N, 2, CODE) float32, unit vectors: whole frame, head window; 0 for blank
+    codes: Array  # (N, 3, CODE) float32, unit vectors: whole frame, head, inner part; 0 if blank
     windows: Array  # (N, 4) float32: left, right, top, bottom of the head, in shares of the frame
     slopes: Array | None = None  # (N, 4, CODE) float32: change of the head code with its window
     thumbs: Array | None = None  # (N, THUMB, THUMB) uint8, tones evened
@@ -79,14 +83,15 @@ class Descriptors:
 
     def take(self, rows: Any) -> Descriptors:
         """The descriptors of some images: a slice, or numbers in the order wanted."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(self, **{k: None if v is None else v[rows] for k, v in values.items()})
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        taken: dict[str, Any] = {k: None if v is None else v[rows] for k, v in values.items()}
+        return Descriptors(**taken)
 
 
 def frame_of(grey: Array) -> Array:
     """The whole picture, (H, W) uint8 of any size, at FRAME x FRAME, distorted to the square."""
     image = Image.fromarray(grey)
-    times = max(1, image.width // FRAME), max(1, image.height // FRAME)
+    times = max(1, int(image.width / FRAME / SLACK)), max(1, int(image.height / FRAME / SLACK))
     if times != (1, 1):
         image = image.reduce(times)  # a mean of whole pixels: half the time of a resize
     if image.size != (FRAME, FRAME):
@@ -140,19 +145,18 @@ def even_tones(frames: Array) -> tuple[Array, Array]:
 
 
 def _codes(frames: Array) -> tuple[Array, Array, Array, Array]:
-    """Codes (N, 2, CODE), windows (N, 4), slopes (N, 4, CODE) and thumbs of frames."""
+    """Codes (N, 3, CODE), windows (N, 4), slopes (N, 4, CODE) and thumbs of frames."""
     tones, air = even_tones(halved(frames))  # (N, SMALL, SMALL)
     windows = _head_windows(np.maximum(tones - air[:, None, None], 0))
-    every = np.array([[0, 1]], np.float32)
-    whole = _waves(every)[0]
-    full = _flat(whole @ tones @ whole.T)
+    whole, part = _waves(np.array([[0, 1], [INNER, 1 - INNER]], np.float32))
+    full, inner = _flat(whole @ tones @ whole.T), _flat(part @ tones @ part.T)
     x, y = windows[:, :2], windows[:, 2:]
     across, down = _waves(x), _waves(y)  # (N, ORDERS, SMALL)
     rows = down @ tones  # (N, ORDERS, SMALL)
     columns = tones @ across.transpose(0, 2, 1)  # (N, SMALL, ORDERS)
     head = _flat(rows @ across.transpose(0, 2, 1))
     plain = np.ptp(tones.reshape(-1, SMALL * SMALL), axis=1) <= 0  # its codes would be rounding
-    full[plain], head[plain] = 0, 0
+    full[plain], head[plain], inner[plain] = 0, 0, 0
     scale = np.linalg.norm(head, axis=1)
     slopes = np.empty((len(frames), 4, CODE), np.float32)
     for k, (move_lo, move_hi) in enumerate(((1, 1), (-0.5, 0.5))):  # shift; widen about the middle
@@ -163,8 +167,8 @@ def _codes(frames: Array) -> tuple[Array, Array, Array, Array]:
             change = rise @ columns if axis else rows @ rise.transpose(0, 2, 1)
             slopes[:, 2 * axis + k] = _flat(change) / (2 * STEP)
     safe = np.maximum(scale, 1e-6)
-    full /= np.maximum(np.linalg.norm(full, axis=1), 1e-6)[:, None]
-    codes = np.stack([full, head / safe[:, None]], 1)
+    codes = np.stack([full, head, inner], 1)
+    codes /= np.maximum(np.linalg.norm(codes, axis=2, keepdims=True), 1e-6)
     thumbs = _HALVING @ tones @ _HALVING.T
     return codes, windows, slopes / safe[:, None, None], np.rint(thumbs * 255).astype(np.uint8)
 
@@ -172,7 +176,7 @@ def _codes(frames: Array) -> tuple[Array, Array, Array, Array]:
 def halved(frames: Array) -> Array:
     """(N, FRAME, FRAME) uint8 to (N, SMALL, SMALL) uint8, each the mean of four pixels."""
     pairs = frames[:, ::2].astype(np.uint16) + frames[:, 1::2]
-    return ((pairs[:, :, ::2] + pairs[:, :, 1::2] + 2) >> 2).astype(np.uint8)
+    return np.asarray((pairs[:, :, ::2] + pairs[:, :, 1::2] + 2) >> 2, np.uint8)
 
 
 def _head_windows(mass: Array) -> Array:
@@ -186,7 +190,7 @@ def _head_windows(mass: Array) -> Array:
         reach = np.maximum(WINDOW * np.sqrt(spread), 4 / SMALL)
         blank = profile.sum(1, keepdims=True) <= 1e-6
         sides += [np.where(blank, 0, middle - reach), np.where(blank, 1, middle + reach)]
-    return np.clip(np.concatenate(sides, 1), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.concatenate(sides, 1), 0, 1), np.float32)
 
 
 def marks(frames: Array, windows: Array) -> Array:

@@ -2,7 +2,7 @@
 
 The cache holds whole descriptors by pixel digest, so that an image is described once; every call
 that describes new images adds one file, whole or not at all. The compact form holds codes at
-8 bits, windows and marks, 132 bytes an image, and no picture.
+8 bits, windows and marks, 186 bytes an image, and no picture.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SCALE = 254  # codes are unit vectors of 54: beyond one half is rare, and clipp
 def to_compact(descriptors: Descriptors) -> dict[str, Array]:
     """All of a descriptor that is passed on.
 
-    Codes (N, 2, CODE) int8, windows (N, 4) uint8, marks (N, MARKS / 8 rounded up) packed bits.
+    Codes (N, 3, CODE) int8, windows (N, 4) uint8, marks (N, MARKS / 8 rounded up) packed bits.
     """
     windows = np.rint(descriptors.windows * 255).astype(np.uint8)
     codes = np.clip(np.rint(descriptors.codes * _SCALE), -127, 127).astype(np.int8)
@@ -78,7 +78,7 @@ def load_compact(path: Path) -> tuple[list[str], Descriptors]:
             codes, windows, signs = held["codes"], held["windows"], held["marks"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
         raise UserError(f"{path}: is no hash manifest of brainlens ({error})") from None
-    shapes = (2, CODE), (4,), (-(-MARKS // 8),)
+    shapes = (3, CODE), (4,), (-(-MARKS // 8),)
     held_shapes = codes.shape[1:], windows.shape[1:], signs.shape[1:]
     if held_shapes != shapes or {len(codes), len(windows), len(signs)} != {len(digests)}:
         raise UserError(f"{path}: its arrays do not fit together. Fetch it again")

@@ -30,8 +30,9 @@ THUMB_R = 0.96  # least r of thumbs as they are, before frames are correlated as
 RECOLOURED_R = (
     0.98  # least r of thumbs as they are, before frames are correlated up to a tone curve
 )
-START_R, ALIGNED_R = 0.87, 0.95  # least r of thumbs before and after a first alignment
-HALFWAY_R, SMALL_R = 0.915, 0.96  # least r at 64 x 64 before and after the next
+START_R, ALIGNED_R = 0.85, 0.945  # least r of thumbs before and after a first alignment
+HALFWAY_R, SMALL_R = 0.905, 0.958  # least r at 64 x 64 before and after the next
+CLOSE_R = 0.96  # least r at 128 x 128 that deserves a second, finer alignment
 NEAR_CODE, SAME_MARKS = 0.95, 0.92  # cosine, and share of equal signs, of a compact twin
 
 
@@ -146,12 +147,18 @@ def _measured(one: Descriptors, second: Descriptors, pairs: Pairs) -> Iterator[T
         a, b = _pick(one.frames, few.i), _turned(second.frames, few)
         a, b = _swapped(a, b, how.swap)
         small = _unit(halved(a)), _unit(halved(b))
-        for rounds, least in ((0, HALFWAY_R), (1, SMALL_R), (1, SMALL_R)):
+        for rounds, least in ((0, HALFWAY_R), (1, SMALL_R)):
             maps, near = align(*small, how.maps, how.heads, rounds=rounds)
             keep = near >= least
             how = how._replace(maps=maps).take(keep)
             few, a, b, small = few[keep], a[keep], b[keep], (small[0][keep], small[1][keep])
-        _, r = align(_unit(a), _unit(b), how.maps, how.heads, rounds=0)
+        a, b = _unit(a), _unit(b)
+        _, r = align(a, b, how.maps, how.heads, rounds=0)
+        close = np.flatnonzero((r >= CLOSE_R) & (r < TWIN))
+        if close.size:  # once more, a little better aligned
+            maps, _ = align(small[0][close], small[1][close], *how.take(close)[1:], rounds=1)
+            _, again = align(a[close], b[close], maps, how.heads[close], rounds=0)
+            r[close] = np.maximum(r[close], again)
         for k in np.flatnonzero(r >= TWIN):
             yield _twin(few, int(k), float(r[k]))
 
