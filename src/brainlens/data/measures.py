@@ -1,0 +1,284 @@
+"""Owns what can be measured of one picture without knowing any other: frame, sharpness, text, head.
+
+Enters: a grey picture, uint8 `H x W`. Leaves: a `View` of it (a copy of at most 256 pixels a side,
+its frame cut off) and one number for each question; `nan` where a question makes no sense, such as
+the sharpness of a constant picture. What number is too much stands in `quality.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Grey = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float32]
+
+SIDE = 256  # pixels of the longer side at most: what a classifier sees, and fast
+_TILE = 48  # the head's shape needs no more
+_STEP = 40.0  # grey levels between a frame and what lies inside it
+_UNIFORM = 25.0  # standard deviation along a line of the frame, grey levels
+_SEEK = 0.1  # a frame begins in the outer tenth of the picture
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture as the measures see it."""
+
+    width: int  # of the file
+    height: int
+    frame: tuple[int, int, int, int]  # depth at top, bottom, left, right, pixels of the copy
+    margin: float  # the deepest of these as a share of its side
+    grey: Grey  # at most SIDE a side, frame cut off
+    low: float  # 1st percentile of `grey`
+    high: float  # 99th percentile
+    tile: Floats  # (48, 48) stretched, 0 = low, 1 = high
+    corners: Floats  # (4,) of the tile, clockwise
+
+    @property
+    def span(self) -> float:
+        """Grey levels between the 1st and the 99th percentile."""
+        return self.high - self.low
+
+
+def view(grey: Grey, *, width: int = 0, height: int = 0) -> View:
+    """Look at a grey picture; `width` and `height` are those of its file where they differ."""
+    rows, columns = grey.shape
+    small = _shrunk(grey)
+    cuts = _frame(small)
+    top, bottom, left, right = (depth + 1 if depth else 0 for depth in cuts)
+    inner = small[top : small.shape[0] - bottom, left : small.shape[1] - right]
+    if min(inner.shape) < 16:
+        inner = small
+    image = Image.fromarray(inner)
+    shares = np.cumsum(image.histogram()) / inner.size
+    low, high = (float(level) for level in np.searchsorted(shares, (0.01, 0.99)))
+    tile = np.asarray(image.resize((_TILE, _TILE), Image.Resampling.BOX), np.float32)
+    tile = np.clip((tile - low) / max(high - low, 1.0), 0, 1)
+    margin = max(max(cuts[:2]) / small.shape[0], max(cuts[2:]) / small.shape[1])
+    file = (width or columns, height or rows)
+    return View(*file, cuts, margin, inner, low, high, tile, _corners(tile))
+
+
+def _shrunk(grey: Grey) -> Grey:
+    """The picture with at most SIDE pixels a side, by area; never enlarged."""
+    scale = SIDE / max(grey.shape)
+    if scale >= 1:
+        return grey
+    height, width = (max(1, round(side * scale)) for side in grey.shape)
+    return np.asarray(Image.fromarray(grey).resize((width, height), Image.Resampling.BOX))
+
+
+def _frame(grey: Grey) -> tuple[int, int, int, int]:
+    """Pixels to cut at top, bottom, left and right so that no frame is left."""
+    levels = grey.astype(np.float32)
+    squares = levels * levels
+    depths: list[int] = []
+    for lines, their_squares in ((levels, squares), (levels.T, squares.T)):
+        share = np.full(lines.shape[1], 1 / lines.shape[1], np.float32)
+        mean = lines @ share
+        spread = np.sqrt(np.maximum(their_squares @ share - mean * mean, 0))
+        depths += [_depth(mean, spread), _depth(mean[::-1], spread[::-1])]
+    return depths[0], depths[1], depths[2], depths[3]
+
+
+def _depth(mean: Floats, spread: Floats) -> int:
+    """Where the last uniform bright line that begins in the outer tenth ends; 0: there is none.
+
+    The background of a negative is uniform and bright too, but fades into the head: a frame must
+    end in a step of 40 grey levels within three lines.
+    """
+    n = len(mean)
+    depth = line = 0
+    while line < max(1, round(_SEEK * n)):
+        end = line + 1
+        if spread[line] <= _UNIFORM and mean[line] >= _STEP:
+            while end < n // 2 and spread[end] <= _UNIFORM and abs(mean[end] - mean[line]) < 30:
+                end += 1
+            inside = mean[end : end + 3]
+            if inside.size and mean[line:end].max() - inside.min() >= _STEP:
+                depth = end
+        line = end
+    return depth
+
+
+def span(seen: View) -> float:
+    """Grey levels between the 1st and 99th percentile, 0-255."""
+    return seen.span
+
+
+def brightness(seen: View) -> float:
+    """The 99th percentile, 0-255."""
+    return seen.high
+
+
+def shorter_side(seen: View) -> float:
+    """Pixels of the file's shorter side."""
+    return float(min(seen.width, seen.height))
+
+
+def aspect(seen: View) -> float:
+    """Longer side over shorter side of the file."""
+    return max(seen.width, seen.height) / max(1, min(seen.width, seen.height))
+
+
+def framed_sides(seen: View) -> float:
+    """Sides with a uniform bright line along them, 0-4."""
+    return float(sum(depth > 0 for depth in seen.frame))
+
+
+def sharpness(seen: View) -> float:
+    """Laplacian over gradient at the steepest edges: the lesser of two scales.
+
+    Both grow with contrast alike, so their ratio does not; for an edge of Gaussian width s it falls
+    as 1/s. At half the size noise laid over a blur no longer passes for detail; 0.83 brings the
+    blurs of both scales to one threshold.
+    """
+    if seen.span < 1 or min(seen.grey.shape) < 16:
+        return math.nan
+    x = seen.grey.astype(np.int16)
+    even = x[: x.shape[0] // 2 * 2, : x.shape[1] // 2 * 2]
+    rows = even[::2] + even[1::2]
+    half = rows[:, ::2] + rows[:, 1::2]  # sums of four: the ratio knows no scale
+    return min(_edge_ratio(x), 0.83 * _edge_ratio(half))
+
+
+def _edge_ratio(x: NDArray[np.int16]) -> float:
+    """Mean of |Laplacian| over that of |gradient|, over the steepest 5 % of the pixels."""
+    x = x[: (x.shape[0] - 1) // 2 * 2 + 1]  # every second row, each with its neighbours
+    centre, above, below = x[1::2, 1:-1], x[:-2:2, 1:-1], x[2::2, 1:-1]
+    left, right = x[1::2, :-2], x[1::2, 2:]
+    steep = np.abs(right - left) + np.abs(below - above)  # (H/2, W-2) about twice the slope
+    sample = steep[:, ::2].ravel()
+    limit = max(1, int(np.partition(sample, int(0.95 * sample.size))[int(0.95 * sample.size)]))
+    edges = steep >= limit
+    bend = np.abs(left + right + above + below - 4 * centre)
+    slope = int(steep[edges].sum())
+    return int(bend[edges].sum()) / slope if slope else math.nan
+
+
+def inversion(seen: View) -> float:
+    """How much brighter than the centre the background is, -1 to 1: second darkest corner."""
+    if seen.span < 1:
+        return math.nan
+    quarter = _TILE // 4
+    centre = float(np.median(seen.tile[quarter:-quarter, quarter:-quarter]))
+    return float(np.sort(seen.corners)[1]) - centre
+
+
+def _corners(tile: Floats) -> Floats:
+    """Median of the four corners, clockwise."""
+    q = _TILE // 12
+    parts = np.stack([tile[:q, :q], tile[:q, -q:], tile[-q:, -q:], tile[-q:, :q]]).reshape(4, -1)
+    return np.asarray(np.sort(parts, axis=1)[:, q * q // 2])
+
+
+def headness(seen: View) -> float:
+    """How much the picture is one round bright thing on a dark ground, about -5 to 2.
+
+    The dark share of the outer ring (0-1), plus the agreement (Matthews) of the bright part with
+    the ellipse of equal moments, less 5 times the brightness of the darker pair of neighbouring
+    corners (a neck or a crop may fill the other pair), less 5 times what the ellipse lacks to be
+    60 % filled (pages of text, line drawings). A negative counts as its positive.
+    """
+    if seen.span < 1:
+        return math.nan
+    tile = seen.tile
+    corners = seen.corners
+    if np.sort(corners)[1] > 0.8 and inversion(seen) > 0.1:
+        tile, corners = 1 - tile, 1 - corners
+    pair = float(np.maximum(corners, np.roll(corners, 1)).min())
+    ring = np.ones(tile.shape, bool)
+    ring[3:-3, 3:-3] = False
+    agreement, filled = _ellipse(tile > 0.15)
+    dark = float((tile[ring] < 0.2).mean())
+    return dark + agreement - 5 * pair - 5 * max(0.0, 0.6 - filled)
+
+
+def _ellipse(mask: Mask) -> tuple[float, float]:
+    """Matthews correlation of a mask with the ellipse of its moments, and how full that is."""
+    y, x = np.nonzero(mask)
+    if y.size < 10:
+        return 0.0, 0.0
+    covariance = np.cov(np.stack([y, x])) + 0.1 * np.eye(2)
+    (a, b), (_, c) = np.linalg.inv(covariance)
+    down = np.arange(mask.shape[0])[:, None] - y.mean()
+    across = np.arange(mask.shape[1]) - x.mean()
+    # An ellipse filled evenly ends at two standard deviations.
+    ellipse = a * down**2 + 2 * b * down * across + c * across**2 <= 4
+    both, n = float((mask & ellipse).sum()), float(mask.size)
+    one, other = float(mask.sum()), float(ellipse.sum())
+    scale = math.sqrt(one * (n - one) * other * (n - other))
+    agreement = (both * n - one * other) / scale if scale else 0.0
+    return agreement, both / other if other else 0.0
+
+
+def glyphs(seen: View) -> float:
+    """Letters, words and marks burnt in outside the head, counted; touching letters count once.
+
+    Bright (45 % of the range, at least 40 levels) strokes thinner than 7 of at most 256 pixels, in
+    small connected parts that touch neither the largest part (the head) nor its rows and columns.
+    """
+    from scipy import ndimage
+
+    x = seen.grey
+    if seen.span < 1 or min(x.shape) < 16:
+        return math.nan
+    strokes = x - _opening(x, 7) > max(_STEP, 0.45 * seen.span)
+    lit = _halved((x > seen.low + 0.15 * seen.span) | strokes)
+    strokes = _halved(strokes)
+    if not strokes.any():
+        return 0.0
+    parts, n = ndimage.label(lit, np.ones((3, 3)))
+    boxes = ndimage.find_objects(parts)
+    tall = np.array([box[0].stop - box[0].start for box in boxes])
+    wide = np.array([box[1].stop - box[1].start for box in boxes])
+    head = int(np.argmax(tall * wide))
+    area, thin = (np.bincount(parts[of], minlength=n + 1)[1:] for of in (lit, strokes))
+    small = (tall <= 0.06 * x.shape[0]) & (wide <= 0.25 * x.shape[1])
+    shaped = (np.maximum(tall, wide) >= 3) & (np.minimum(tall, wide) >= 2) & (tall < 4 * wide)
+    letters = small & shaped & (thin >= 0.5 * area)
+    letters[head] = False
+    if not letters.any():
+        return 0.0
+    covered = _window(_between(parts == head + 1).astype(np.uint8), 5, np.maximum) > 0
+    letters[np.unique(parts[covered & (parts > 0)]) - 1] = False
+    return float(letters.sum())
+
+
+def _halved(mask: Mask) -> Mask:
+    """Two by two pixels to one, set where any is."""
+    even = mask[: mask.shape[0] // 2 * 2, : mask.shape[1] // 2 * 2]
+    rows = even[::2] | even[1::2]
+    return rows[:, ::2] | rows[:, 1::2]
+
+
+def _between(mask: Mask) -> Mask:
+    """Set what lies between set pixels both in its row and in its column."""
+    spans = np.ones_like(mask)
+    for turned, out in ((mask, spans), (mask.T, spans.T)):
+        since = np.maximum.accumulate(turned, axis=1)
+        until = np.maximum.accumulate(turned[:, ::-1], axis=1)[:, ::-1]
+        out &= since & until
+    return spans
+
+
+def _opening(grey: Grey, size: int) -> Grey:
+    """Grey opening with a square: what is thinner than `size` pixels and bright is gone."""
+    return _window(_window(grey, size, np.minimum), size, np.maximum)
+
+
+def _window(grey: Grey, size: int, extreme: np.ufunc) -> Grey:
+    """Running extreme over a square of odd `size`, by doubling; edges repeat."""
+    grey = np.pad(grey, size // 2, mode="edge")
+    width = 1
+    while width < size:
+        step = min(width, size - width)
+        grey = extreme(grey[:-step], grey[step:])
+        grey = extreme(grey[:, :-step], grey[:, step:])
+        width += step
+    return grey

@@ -1,0 +1,190 @@
+"""Owns the shortcut check: how well the class shows in what is not anatomy.
+
+Enters: for each image its size, mode, file type, frame, mean and spread of grey, with label and
+group. Leaves: the balanced accuracy of a small forest on these alone, under cross-validation that
+keeps groups whole, and of each of them alone. A classifier that is no better than this may have
+learnt where pictures come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brainlens.core.errors import IndexFileError
+from brainlens.core.seeding import generator
+from brainlens.data.index import Row
+from brainlens.data.measures import Grey, View, view
+
+FEATURES = ("width", "height", "aspect", "mode", "file type", "border", "mean", "std")
+VISIBLE = 0.1  # points of balanced accuracy above chance that count as "visible"
+_FOLDS = 5
+_TREES = 50
+_RESAMPLES = 1000
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Facts = Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """What metadata alone tell of the class; all figures out of fold."""
+
+    images: int
+    groups: int
+    classes: tuple[str, ...]
+    balanced_accuracy: float
+    interval: tuple[float, float]  # 95 %, groups resampled
+    chance: float  # balanced accuracy of guessing: 1 / classes
+    accuracy: float
+    majority: float  # accuracy of naming the commonest class always
+    alone: dict[str, float]  # balanced accuracy of each feature by itself, best first
+
+    @property
+    def visible(self) -> bool:
+        """Whether the class is clearly visible in the metadata."""
+        return self.interval[0] > self.chance and self.balanced_accuracy >= self.chance + VISIBLE
+
+    @property
+    def sentence(self) -> str:
+        """The finding in plain words."""
+        low, high = self.interval
+        figures = (
+            f"balanced accuracy {self.balanced_accuracy:.2f} (95 % interval {low:.2f}-{high:.2f}; "
+            f"chance {self.chance:.2f})"
+        )
+        if not self.visible:
+            return f"The class is not clearly visible in the metadata: they reach {figures}."
+        best = [f"{name} {value:.2f}" for name, value in list(self.alone.items())[:3]]
+        return (
+            f"The class is visible in the metadata: without looking at the anatomy they reach "
+            f"{figures}; most telling alone: {', '.join(best)}."
+        )
+
+
+def facts(row: Row, grey: Grey, *, seen: View | None = None) -> dict[str, float | str]:
+    """What the check may know of one image; `seen` saves looking twice."""
+    seen = seen or view(grey, width=row.width, height=row.height)
+    return {
+        "width": float(row.width),
+        "height": float(row.height),
+        "aspect": row.width / max(1, row.height),
+        "mode": row.mode,
+        "file type": PurePosixPath(row.path).suffix.lower(),
+        "border": seen.margin,
+        "mean": float(seen.grey.mean()),
+        "std": float(seen.grey.std()),
+    }
+
+
+def shortcut(
+    known: Sequence[Facts], labels: Sequence[str], groups: Sequence[str], *, seed: int = 0
+) -> Shortcut:
+    """Predict the label from `facts` alone, groups kept whole; deterministic for a seed.
+
+    Raises IndexFileError where a class has fewer groups than the two folds this needs.
+    """
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    classes, y = np.unique(np.asarray(labels), return_inverse=True)
+    _, g = np.unique(np.asarray(groups), return_inverse=True)
+    x = _table(known)
+    folds = _folds(x, y, g, classes, seed)
+
+    def forest() -> Any:
+        return RandomForestClassifier(
+            _TREES, min_samples_leaf=5, class_weight="balanced", random_state=seed
+        )
+
+    def tree() -> Any:
+        return DecisionTreeClassifier(
+            min_samples_leaf=5, max_leaf_nodes=32, class_weight="balanced", random_state=seed
+        )
+
+    right = _out_of_fold(forest, x, y, folds) == y
+    k = len(classes)
+    alone = {
+        name: _balanced(_out_of_fold(tree, x[:, [j]], y, folds) == y, y, k)
+        for j, name in enumerate(FEATURES)
+    }
+    return Shortcut(
+        images=len(y),
+        groups=int(g.max()) + 1,
+        classes=tuple(str(name) for name in classes),
+        balanced_accuracy=_balanced(right, y, k),
+        interval=_interval(right, y, g, k, seed),
+        chance=1 / k,
+        accuracy=float(right.mean()),
+        majority=float(np.bincount(y).max() / len(y)),
+        alone=dict(sorted(alone.items(), key=lambda pair: -pair[1])),
+    )
+
+
+def _table(known: Sequence[Facts]) -> Floats:
+    """(N, features) numbers; words are numbered by their frequency, commonest first."""
+    columns: list[Floats] = []
+    for name in FEATURES:
+        values = np.asarray([one[name] for one in known])
+        if values.dtype.kind == "U":
+            words, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+            rank = np.empty(len(words))
+            rank[np.argsort(-counts, kind="stable")] = np.arange(len(words))
+            values = rank[place]
+        columns.append(values.astype(np.float64))
+    return np.stack(columns, axis=1)
+
+
+def _folds(
+    x: Floats, y: Integers, g: Integers, classes: NDArray[np.str_], seed: int
+) -> list[tuple[Integers, Integers]]:
+    """Stratified folds of whole groups, five or as many as the rarest class has groups."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    counts = {str(name): len(set(g[y == k].tolist())) for k, name in enumerate(classes)}
+    if len(counts) < 2 or min(counts.values()) < 2:
+        got = ", ".join(f"{name} {n}" for name, n in counts.items())
+        raise IndexFileError(
+            f"the shortcut check got groups by class: {got}; expected two classes or more with two "
+            "groups each. Add images of other patients"
+        )
+    n = min(_FOLDS, *counts.values())
+    return list(StratifiedGroupKFold(n, shuffle=True, random_state=seed).split(x, y, g))
+
+
+def _out_of_fold(
+    make: Callable[[], Any], x: Floats, y: Integers, folds: Sequence[tuple[Integers, Integers]]
+) -> Integers:
+    """(N,) the class given to each image by a model that saw nothing of its group."""
+    guess = np.full(len(y), -1)
+    for train, test in folds:
+        guess[test] = make().fit(x[train], y[train]).predict(x[test])
+    return guess
+
+
+def _balanced(right: NDArray[np.bool_], y: Integers, k: int) -> float:
+    """Mean over the classes of the share that is right."""
+    return float((np.bincount(y, right, k) / np.bincount(y, minlength=k)).mean())
+
+
+def _interval(
+    right: NDArray[np.bool_], y: Integers, g: Integers, k: int, seed: int
+) -> tuple[float, float]:
+    """95 % percentile interval of the balanced accuracy, whole groups drawn with replacement."""
+    n = int(g.max()) + 1
+    cell = g * k + y
+    all_, good = (np.bincount(cell, weights, n * k).reshape(n, k) for weights in (None, right))
+    random = generator(seed, "shortcut")
+    values = []
+    for _ in range(_RESAMPLES):
+        drawn = np.bincount(random.integers(n, size=n), minlength=n)
+        total = drawn @ all_
+        values.append(float(((drawn @ good)[total > 0] / total[total > 0]).mean()))
+    low, high = np.percentile(values, (2.5, 97.5))
+    return float(low), float(high)

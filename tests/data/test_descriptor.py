@@ -1,0 +1,144 @@
+"""A picture's descriptor follows its flips and turns, and gives no picture away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from brainlens.core.errors import UserError
+from brainlens.data import symmetry
+from brainlens.data.descriptor import (
+    CODE,
+    FRAME,
+    HORIZONTAL,
+    VERTICAL,
+    Array,
+    describe,
+    even_tones,
+    frame_of,
+    halved,
+)
+from brainlens.data.descriptor_store import cached, load_compact, save_compact, to_compact
+
+
+def head(seed: int, size: int = FRAME) -> Array:
+    """A lopsided textured ellipse, (size, size) uint8: no two seeds alike."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    rough = Image.fromarray(rng.normal(0, 1, (9, 9)).astype(np.float32))
+    texture = np.asarray(rough.resize((size, size), Image.Resampling.BICUBIC))
+    wide, high, left, up = *rng.uniform(0.55, 0.8, 2), *rng.uniform(-0.1, 0.1, 2)
+    inside = ((x - left) / wide) ** 2 + ((y - up) / high) ** 2 < 1
+    return np.asarray(np.clip(inside * (110 + 40 * texture), 0, 255), np.uint8)
+
+
+@given(seed=st.integers(0, 10_000), turned=st.integers(0, symmetry.COUNT - 1))
+@settings(deadline=None, max_examples=30)
+def test_turning_a_code_is_describing_the_turned_picture(seed: int, turned: int) -> None:
+    picture = head(seed)
+    one, other = describe([picture]), describe([symmetry.turn(picture, turned)])
+    code = symmetry.turn_codes(one.codes, turned, VERTICAL, HORIZONTAL)
+    assert np.allclose(code, other.codes, atol=0.02)
+    assert np.allclose(symmetry.turn_windows(one.windows, turned), other.windows, atol=0.01)
+
+
+def test_symmetries_are_what_their_names_say() -> None:
+    picture = head(1)
+    expected = {
+        "same": picture,
+        "flipped left-right": np.fliplr(picture),
+        "flipped top-bottom": np.flipud(picture),
+        "turned by 180": np.rot90(picture, 2),
+        "transposed": picture.T,
+        "turned by 90 clockwise": np.rot90(picture, -1),
+        "turned by 90 counterclockwise": np.rot90(picture),
+        "transposed and turned by 180": np.rot90(picture.T, 2),
+    }
+    for number, name in enumerate(symmetry.NAMES):
+        assert np.array_equal(symmetry.turn(picture, number), expected[name]), name
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (128, 128), (511, 640), (225, 225)])
+def test_a_picture_of_any_size_has_a_frame(shape: tuple[int, int]) -> None:
+    assert frame_of(np.full(shape, 90, np.uint8)).shape == (FRAME, FRAME)
+    assert (frame_of(np.full(shape, 90, np.uint8)) == 90).all()
+
+
+@pytest.mark.parametrize("grey", [0, 90, 255])
+def test_a_blank_picture_has_an_empty_code(grey: int) -> None:
+    blank = describe([np.full((FRAME, FRAME), grey, np.uint8)])
+    assert np.abs(blank.codes).max() == 0
+    assert np.isfinite(blank.windows).all()
+
+
+@pytest.mark.parametrize("gamma", [0.7, 1.4])
+def test_evened_tones_hide_gamma(gamma: float) -> None:
+    picture = halved(head(3)[None])
+    other = np.rint(255 * (picture / 255.0) ** gamma).astype(np.uint8)
+    one, two = even_tones(picture)[0], even_tones(other)[0]
+    assert np.abs(picture / 255.0 - other / 255.0).max() > 0.05
+    assert np.abs(one - two).max() < 0.05
+
+
+def test_descriptors_do_not_depend_on_their_neighbours() -> None:
+    pictures = [head(seed) for seed in range(5)]
+    together = describe(pictures)
+    for i, picture in enumerate(pictures):
+        alone = describe([picture])
+        assert np.allclose(alone.codes[0], together.codes[i], atol=1e-6)
+
+
+def test_no_pictures_have_no_descriptors() -> None:
+    assert len(describe([])) == 0
+
+
+def test_the_compact_form_is_small_and_holds_no_picture(tmp_path: Path) -> None:
+    whole = describe([head(seed) for seed in range(4)])
+    arrays = to_compact(whole)
+    assert sum(array[0].nbytes for array in arrays.values()) == 3 * CODE + 4 + 20
+    digests = [f"{seed:064x}" for seed in range(4)]
+    path = save_compact(tmp_path / "set.npz", digests, whole)
+    names, compact = load_compact(path)
+    assert names == digests
+    assert compact.compact
+    assert np.allclose(compact.codes, whole.codes, atol=0.01)
+    assert all(np.array_equal(to_compact(compact)[k], arrays[k]) for k in arrays)
+
+
+def test_a_file_that_is_no_hash_manifest_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "set.npz"
+    path.write_bytes(b"not an archive")
+    with pytest.raises(UserError, match="no hash manifest"):
+        load_compact(path)
+
+
+def test_an_image_is_described_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path))
+    asked: list[int] = []
+
+    def frame(i: int) -> Array:
+        asked.append(i)
+        return head(i)
+
+    digests = [f"{seed:064x}" for seed in range(4)]
+    first = cached(digests[:3], frame)
+    again = cached([digests[3], digests[1], digests[1]], lambda i: frame(3))
+    assert asked == [0, 1, 2, 3]
+    assert np.array_equal(again.codes[1], first.codes[1])
+    assert again.frames is not None
+    assert np.array_equal(again.frames[0], head(3))
+    assert np.array_equal(again.frames[2], head(1))
+
+
+def test_a_broken_cache_file_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path))
+    cached(["ab" * 32], lambda i: head(0))
+    for path in (tmp_path / "descriptors").iterdir():
+        path.write_bytes(b"half")
+    assert len(cached(["ab" * 32], lambda i: head(0))) == 1
+    assert len(cached([], head)) == 0
