@@ -130,6 +130,8 @@ def test_ctrl_c_leaves_a_usable_run_and_says_how_to_resume(
         [*TRAIN, str(tiny_index), "-o", str(run), "--set", "backbone=cnn_c", "--set", "size=32",
          "--set", "hidden=[8]", "--set", "tune=all", "--set", "epochs=5000"],
         stderr=subprocess.PIPE, text=True,
+        # A shell that runs the tests in the background has them ignore Ctrl-C; undo that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         deadline = time.monotonic() + 90
@@ -139,6 +141,7 @@ def test_ctrl_c_leaves_a_usable_run_and_says_how_to_resume(
         _, errors = process.communicate(timeout=60)
     finally:
         process.kill()
+        process.wait()
     assert process.returncode == 130, errors
     assert "--resume" in errors.splitlines()[-1]
     assert "Traceback" not in errors
