@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import shlex
@@ -80,6 +81,18 @@ def test_every_quality_flag_is_documented_with_its_threshold() -> None:
         expected = f"| `{name}` | {check.side} {check.threshold:g}: {check.why} | {means} |"
         assert expected in text
     assert f"correlation {TWIN:g}" in text
+
+
+def test_the_audit_s_figures_are_those_of_their_json() -> None:
+    text = (ROOT / "docs" / "audit.md").read_text("utf-8")
+    held = json.loads((ROOT / "docs" / "results" / "audit-mri.json").read_text("utf-8"))
+    for label, own in held["leaks"]["test"].items():
+        numbers = " | ".join(str(own[name]) for name in ("images", "copy", "twin", "leaking"))
+        assert f"| {label} | {numbers} |" in text
+    counts = held["counts"]
+    said = " ".join(text.split())
+    assert f"{counts['images']:,} images, {counts['copies']} exact copies" in said
+    assert f"{counts['twin_pairs']} pairs of twins, {counts['groups_before']:,} groups" in said
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
