@@ -20,10 +20,10 @@ demo: $(READY)
 	$(BIN)/brainlens demo --overwrite
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 quick: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
 check: $(READY)
 	$(BIN)/ruff check .
