@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import shlex
@@ -15,11 +16,16 @@ import pytest
 from brainlens.classify.backbones import BACKBONES
 from brainlens.classify.config import TrainConfig
 from brainlens.data.index import COLUMNS
+from brainlens.data.quality import CHECKS
 from brainlens.data.sample import copy_to
+from brainlens.data.twins import TWIN
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-ROAD = ["README.md", "docs/your-own-folder.md", "docs/training.md", "docs/evaluation.md"]
+ROAD = [
+    "README.md", "docs/your-own-folder.md", "docs/training.md", "docs/evaluation.md",
+    "docs/audit.md",
+]  # fmt: skip
 
 
 def commands(page: Path) -> list[str]:
@@ -42,7 +48,7 @@ def test_every_command_of_the_documents_runs(tmp_path: Path) -> None:
             written.add(line)
             if words[0] == "train":
                 words += ["--set", "epochs=2", "--overwrite"]
-            elif words[0] in ("index", "evaluate"):
+            elif words[0] in ("index", "audit", "evaluate"):
                 words.append("--overwrite")
             done = subprocess.run(
                 [sys.executable, "-m", "brainlens.cli", *words],
@@ -66,6 +72,27 @@ def test_every_backbone_and_column_is_documented() -> None:
     assert all(f"`{name}`" in training for name in BACKBONES)
     files = (ROOT / "docs" / "files.md").read_text("utf-8")
     assert all(f"`{name}`" in files for name in COLUMNS)
+
+
+def test_every_quality_flag_is_documented_with_its_threshold() -> None:
+    text = (ROOT / "docs" / "audit.md").read_text("utf-8")
+    for name, check in CHECKS.items():
+        means = "unfit" if check.drop else "told"
+        expected = f"| `{name}` | {check.side} {check.threshold:g}: {check.why} | {means} |"
+        assert expected in text
+    assert f"correlation {TWIN:g}" in text
+
+
+def test_the_audit_s_figures_are_those_of_their_json() -> None:
+    text = (ROOT / "docs" / "audit.md").read_text("utf-8")
+    held = json.loads((ROOT / "docs" / "results" / "audit-mri.json").read_text("utf-8"))
+    for label, own in held["leaks"]["test"].items():
+        numbers = " | ".join(str(own[name]) for name in ("images", "copy", "twin", "leaking"))
+        assert f"| {label} | {numbers} |" in text
+    counts = held["counts"]
+    said = " ".join(text.split())
+    assert f"{counts['images']:,} images, {counts['copies']} exact copies" in said
+    assert f"{counts['twin_pairs']} pairs of twins, {counts['groups_before']:,} groups" in said
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -40,9 +40,10 @@ def commands() -> None:
     \b
     First result:     brainlens demo
     Your own folder:  brainlens index FOLDER -o index.csv
-                      brainlens split index.csv
-                      brainlens train index.csv -o run
-                      brainlens evaluate run index.csv -o eval
+                      brainlens audit index.csv -o audit
+                      brainlens split audit/index.csv
+                      brainlens train audit/index.csv -o run
+                      brainlens evaluate run audit/index.csv -o eval
                       brainlens report run eval -o report.html
 
     Research use, not a medical device.
@@ -78,7 +79,24 @@ def index(
     found = index_folders(roots, label_map=parse_map(label_map), manifest=manifest)
     write_index(found.rows, Path("/"), out)
     click.echo(index_summary(found))
-    say(f"wrote {out}; next: brainlens split {out}")
+    say(f"wrote {out}; next: brainlens audit {out} -o audit, or brainlens split {out}")
+
+
+@commands.command()
+@click.argument("index", type=_FILE)
+@click.option("-o", "out", type=_FILE, default=Path("audit"), show_default=True, help="Folder.")
+@click.option("--against", type=_FILE, help="Another index: which of its images are here too?")
+@click.option("--drop", is_flag=True, help="Leave unfit images out of the new index.")
+@click.option("--overwrite", is_flag=True, help="Replace an audit that exists.")
+def audit(index: Path, out: Path, against: Path | None, drop: bool, overwrite: bool) -> None:
+    """Find twins, copies, leaks, wrong labels and unfit images in INDEX."""
+    from brainlens.data.audit_file import audit_file
+    from brainlens.report.tables import audit_summary
+
+    found = audit_file(index, out, against=against, drop=drop, overwrite=overwrite)
+    click.echo(audit_summary(found))
+    say(f"wrote {out / 'audit.json'} and {out / 'index.csv'}")
+    say(f"next: brainlens split {out / 'index.csv'}, or brainlens report {out} -o report.html")
 
 
 @commands.command()

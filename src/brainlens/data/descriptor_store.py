@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import zipfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +88,8 @@ def load_compact(path: Path) -> tuple[list[str], Descriptors]:
 
 
 def cached(digests: Sequence[str], frame: Callable[[int], Array]) -> Descriptors:
-    """Descriptors of images by pixel digest, in order; `frame(i)` is called for unknown ones.
+    """Descriptors of images by pixel digest, in order; `frame(i)` is called for unknown ones,
+    on all cores.
 
     What was described is kept below the cache folder for the next time.
     """
@@ -102,7 +105,8 @@ def cached(digests: Sequence[str], frame: Callable[[int], Array]) -> Descriptors
         if digest not in where:
             new.setdefault(digest, i)
     if new or not parts:
-        fresh = describe(frame(i) for i in new.values())
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            fresh = describe(pool.map(frame, new.values()))
         where.update({digest: (len(parts), k) for k, digest in enumerate(new)})
         parts.append(fresh)
         if new:

@@ -1,6 +1,6 @@
 """Owns the report: one page that opens offline anywhere and says what a result is worth.
 
-Enters: run and evaluation folders, as `brainlens train` and `brainlens evaluate` leave them.
+Enters: run, evaluation and audit folders, as `brainlens train`, `evaluate` and `audit` leave them.
 Leaves: one HTML file without scripts or outside parts; the same folders give the same bytes.
 To add a kind of result, add a row to SECTIONS and a template of that name beside this file.
 """
@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from brainlens import __version__
 from brainlens.core.errors import OutputError, UserError
 from brainlens.core.files import write_atomic
-from brainlens.report import sections
+from brainlens.report import audited, sections
 from brainlens.report.artefacts import pick, read_json
 
 View = dict[str, Any]
@@ -38,6 +38,7 @@ SECTIONS = (
     Section(
         "run", ("provenance.json", "metrics.csv"), "brainlens train INDEX -o RUN", sections.run
     ),
+    Section("audit", ("audit.json",), "brainlens audit INDEX -o AUDIT", audited.audit),
 )
 
 

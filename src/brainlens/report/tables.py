@@ -62,6 +62,54 @@ def _conflicts(rows: Sequence[Any]) -> int:
     return sum(len(names) > 1 for names in labels.values())
 
 
+def audit_summary(document: dict[str, Any]) -> str:
+    """What an audit found: classes, copies and twins, leaks, conflicts, flags."""
+    counts, flags = document["counts"], document["flags"]
+    classes = [["class", "images", "groups", "unfit"]]
+    for label, own in document["classes"].items():
+        classes.append([label, *(str(own[name]) for name in ("images", "groups", "unfit"))])
+    classes.append(["all", *(str(counts[name]) for name in ("images", "groups", "unfit"))])
+    blocks = [aligned(classes)]
+    blocks.append(
+        f"{counts['copies']} exact copies, {counts['twin_pairs']} pairs of twins; groups joined: "
+        f"{counts['groups_before']} before, {counts['groups']} now"
+    )
+    for side, found in document["leaks"].items():
+        blocks.append(_leak_block(f"{side} images seen earlier", found["classes"]))
+    if document["comparison"]:
+        blocks.append(_leak_block("in the other index", document["comparison"]["classes"]))
+    conflicts = document["conflicts"] + (document["comparison"] or {"conflicts": []})["conflicts"]
+    if conflicts:
+        lines = [f"label conflicts: {len(conflicts)}"]
+        lines += [f"  {c['kind']}: {_conflict_line(c)}" for c in conflicts[:10]]
+        blocks.append("\n".join([*lines, *["  ..."][: len(conflicts) > 10]]))
+    raised = [[name, str(f["images"]), f["beyond"]] for name, f in flags.items() if f["images"]]
+    if raised:
+        blocks.append(aligned([["flag", "images", "beyond"], *raised]))
+    blocks.append(document["shortcut"]["sentence"])
+    if counts["dropped"]:
+        blocks.append(f"{counts['dropped']} unfit images left out of the new index")
+    return "\n\n".join(blocks)
+
+
+def _leak_block(title: str, classes: dict[str, dict[str, int]]) -> str:
+    """Leaks by class, with their sum."""
+    names = ("images", "copy", "twin", "group", "leaking")
+    rows = [[title, *names]]
+    rows += [[label, *(str(own[name]) for name in names)] for label, own in classes.items()]
+    rows.append(["all", *(str(sum(own[name] for own in classes.values())) for name in names)])
+    return aligned(rows)
+
+
+def _conflict_line(conflict: dict[str, Any]) -> str:
+    """The first images of a conflict, each with its label."""
+    paths, labels = conflict["paths"], conflict["labels"]
+    if len(paths) < len(labels):
+        return f"{paths[0]} ({' or '.join(labels)})"
+    named = [f"{path} ({label})" for path, label in zip(paths, labels, strict=True)]
+    return ", ".join(named[:4]) + (f" and {len(named) - 4} more" if len(named) > 4 else "")
+
+
 def split_summary(record: SplitRecord) -> str:
     """Images by split and class."""
     labels = sorted({label for table in record.counts.values() for label in table})

@@ -1,0 +1,189 @@
+"""The audit finds what is planted in the sample, and sees a leak where there is one."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from brainlens.core.errors import IndexFileError, OutputError
+from brainlens.data.audit import Audit, audit_index
+from brainlens.data.audit_file import audit_file
+from brainlens.data.index import Index, read_index, write_index
+from brainlens.data.indexing import index_folders
+from brainlens.data.leakage import exclude, leak_table
+from brainlens.data.sample import SAMPLE_DIR, copy_to
+from brainlens.data.split import split_rows
+
+with (SAMPLE_DIR / "manifest.csv").open(encoding="utf-8", newline="") as stream:
+    ROWS = list(csv.DictReader(stream))
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sample, `scans`, and its index, which knows no patients and no twins."""
+    folder = tmp_path_factory.mktemp("audit")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINLENS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        copy_to(folder / "scans")
+        found = index_folders([folder / "scans"], label_map={})
+        write_index(found.rows, Path("/"), folder / "index.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("descriptors")
+
+
+@pytest.fixture(autouse=True)
+def _cached(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINLENS_CACHE", str(cache))
+
+
+@pytest.fixture(scope="module")
+def audit(places: Path, cache: Path) -> Audit:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINLENS_CACHE", str(cache))
+        return audit_index(read_index(places / "index.csv"))
+
+
+def files(group: str) -> set[str]:
+    """The sample's files of one planted group."""
+    return {f"scans/{row['file']}" for row in ROWS if row["near_dup_group"] == group}
+
+
+def test_every_planted_copy_and_twin_shares_its_original_s_group_and_nothing_else_does(
+    audit: Audit,
+) -> None:
+    planted = {row["near_dup_group"] for row in ROWS} - {""}
+    found: dict[str, set[str]] = {}
+    for row in audit.rows:
+        found.setdefault(row.group, set()).add(row.path)
+    joined = {frozenset(paths) for paths in found.values() if len(paths) > 1}
+    assert joined == {frozenset(files(group)) for group in planted}
+
+
+def test_twins_are_pairs_of_different_pictures(audit: Audit) -> None:
+    planted = [row for row in ROWS if "twin of" in row["note"]]
+    assert len(audit.pairs) == len(planted)
+    assert all(pair.one != pair.other and pair.r >= 0.98 for pair in audit.pairs)
+
+
+def test_the_one_label_conflict_is_found(audit: Audit) -> None:
+    (conflict,) = audit.conflicts
+    assert set(conflict.labels) == {"meningioma", "pituitary"}
+    assert any(set(conflict.paths) == files(row["near_dup_group"]) for row in ROWS)
+
+
+def test_a_random_split_leaks_and_a_grouped_split_of_the_audited_index_does_not(
+    places: Path, audit: Audit
+) -> None:
+    leaking, _ = split_rows(audit.source.rows, protocol="random", test=0.3, seed=0)
+    random = audit_index(Index(tuple(leaking), places))
+    side = {row.path: row.split for row in leaking}
+    crossing = {
+        path
+        for row in ROWS
+        for path in files(row["near_dup_group"] or "no such group")
+        if side[path] == "test"
+        and {side[other] for other in files(row["near_dup_group"])} & {"train", "val"}
+    }
+    assert crossing
+    assert {leak.path for leak in random.leaks if leak.side == "test"} == crossing
+    clean, _ = split_rows(audit.rows, protocol="grouped", test=0.3, seed=0)
+    assert audit_index(Index(tuple(clean), places)).leaks == ()
+
+
+def test_leaks_are_counted_by_class_and_nearest_kind(places: Path, audit: Audit) -> None:
+    rows = [
+        dataclasses.replace(row, split="test" if i % 2 else "train")
+        for i, row in enumerate(sorted(audit.rows, key=lambda row: row.group))
+    ]
+    again = audit_index(Index(tuple(rows), places))
+    table = leak_table([row for row in rows if row.split == "test"], again.leaks)
+    assert sum(own["leaking"] for own in table.values()) == len(again.leaks)
+    for own in table.values():
+        assert own["copy"] + own["twin"] + own["group"] == own["leaking"] <= own["images"]
+    copies = {f"scans/{row['file']}" for row in ROWS if "exact copy" in row["note"]}
+    originals = {row["near_dup_group"] for row in ROWS if "exact copy" in row["note"]}
+    of_copies = set().union(*(files(group) for group in originals)) | copies
+    assert {leak.path for leak in again.leaks if leak.kind == "copy"} <= of_copies
+
+
+def test_an_index_is_wholly_contained_in_itself(audit: Audit) -> None:
+    against = audit_index(audit.source, against=audit.source).against
+    assert against is not None
+    assert [leak.path for leak in against.leaks] == [row.path for row in audit.rows]
+    assert {leak.kind for leak in against.leaks} == {"copy"}
+
+
+def test_another_index_is_searched_for_turned_pictures_and_their_labels(
+    places: Path, audit: Audit, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    row = next(row for row in audit.rows if row.label == "glioma")
+    (tmp_path / "none").mkdir()
+    with Image.open(places / row.path) as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "none" / "turned.png")
+    other = index_folders([tmp_path], label_map={})
+    against = audit_index(audit.source, against=Index(other.rows, Path("/"))).against
+    assert against is not None
+    assert row.path in {leak.path for leak in against.leaks}
+    direct = next(leak for leak in against.leaks if leak.path == row.path)
+    assert direct.kind == "twin"
+    assert any(row.path in conflict.paths for conflict in against.conflicts)
+
+
+def test_a_tumour_of_unknown_kind_contradicts_no_kind_of_tumour() -> None:
+    assert exclude("glioma", "meningioma")
+    assert exclude("tumour", "none")
+    assert not exclude("tumour", "glioma")
+    assert not exclude("none", "none")
+
+
+def test_a_second_label_of_the_manifest_is_a_conflict(places: Path, audit: Audit) -> None:
+    rows = [dataclasses.replace(audit.rows[0], flags="second-label=none"), *audit.rows[1:20]]
+    (conflict,) = audit_index(Index(tuple(rows), places)).conflicts
+    assert conflict.kind == "second label"
+    assert conflict.paths == (rows[0].path,)
+    assert conflict.labels == (rows[0].label, "none")
+
+
+def test_an_image_that_moved_is_named(audit: Audit, tmp_path: Path) -> None:
+    with pytest.raises(IndexFileError, match="no such file, though the index lists it"):
+        audit_index(Index(audit.source.rows, tmp_path))
+
+
+def test_an_image_that_changed_is_named(audit: Audit) -> None:
+    row = dataclasses.replace(audit.source.rows[0], pixel_digest="00" * 32)
+    with pytest.raises(IndexFileError, match="another picture than the one indexed"):
+        audit_index(Index((row,), audit.source.folder))
+
+
+def test_dropping_leaves_out_the_unfit_and_nothing_when_all_are(
+    places: Path, tmp_path: Path
+) -> None:
+    document = audit_file(places / "index.csv", tmp_path / "all", drop=False)
+    cleaned = audit_file(places / "index.csv", tmp_path / "clean", drop=True)
+    kept = read_index(tmp_path / "clean" / "index.csv")
+    assert document["counts"]["dropped"] == 0
+    assert cleaned["counts"]["dropped"] == document["counts"]["unfit"] > 0
+    assert len(kept.rows) == len(ROWS) - document["counts"]["unfit"]
+    assert all(kept.file(row).is_file() for row in kept.rows)
+    held = cleaned["certificate"]["indices"]
+    assert held["written"]["digest"] == kept.digest()
+    assert held["audited"]["digest"] == read_index(places / "index.csv").digest()
+    small = [row for row in read_index(tmp_path / "all" / "index.csv").rows if "tiny" in row.flags]
+    write_index(small, tmp_path / "all", tmp_path / "small.csv")
+    with pytest.raises(IndexFileError, match="every image is unfit"):
+        audit_file(tmp_path / "small.csv", tmp_path / "none", drop=True)
+
+
+def test_the_audit_never_replaces_the_index_it_reads(places: Path) -> None:
+    with pytest.raises(OutputError, match="holds the index to audit"):
+        audit_file(places / "index.csv", places, overwrite=True)
+    assert (places / "index.csv").is_file()

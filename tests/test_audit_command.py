@@ -1,0 +1,60 @@
+"""`brainlens audit` writes an index the split can use, and a page that holds its numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from brainlens.cli import commands
+from brainlens.core.errors import OutputError
+from brainlens.data.index import read_index
+from brainlens.data.sample import copy_to
+from brainlens.data.split import leaks
+
+
+def run(*words: str) -> Result:
+    result = CliRunner().invoke(commands, words)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_audit_then_split_then_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path / "cache"))
+    copy_to(tmp_path / "scans")
+    run("index", "scans", "-o", "index.csv")
+    run("split", "index.csv", "--protocol", "random", "--test", "0.3", "-o", "random.csv")
+    said = run("audit", "random.csv", "-o", "audit", "--against", "index.csv").output
+    found = json.loads(Path("audit/audit.json").read_text("utf-8"))
+    counts = found["counts"]
+    assert (counts["copies"], counts["twin_pairs"], counts["conflicts"]) == (2, 8, 1)
+    assert "2 exact copies, 8 pairs of twins" in said
+    assert "brainlens split audit/index.csv" in said
+
+    written = read_index(Path("audit/index.csv"))
+    assert {row.path for row in written.rows if not written.file(row).is_file()} == set()
+    before = {row.pixel_digest: row.split for row in read_index(Path("random.csv")).rows}
+    assert sum(before[row.pixel_digest] != row.split for row in written.rows) <= 2  # copies
+
+    run("split", "audit/index.csv", "--test", "0.3")
+    after = read_index(Path("audit/index.csv"))
+    assert leaks([*after.of("train"), *after.of("val")], after.of("test")) == {}
+
+    run("report", "audit", "-o", "report.html")
+    page = " ".join(re.sub(r"<[^>]+>", " ", Path("report.html").read_text("utf-8")).split())
+    seen = sum(own["leaking"] for own in found["leaks"]["test"]["classes"].values())
+    images = sum(own["images"] for own in found["leaks"]["test"]["classes"].values())
+    assert seen > 0
+    assert f"{seen} of {images} test images" in page
+    assert "250 of 250 images are also in the other index" in page
+    assert found["certificate"]["indices"]["audited"]["digest"] in page
+    assert all(path in page for path in found["conflicts"][0]["paths"])
+
+    with pytest.raises(OutputError, match="already holds files"):
+        run("audit", "random.csv", "-o", "audit")
+    run("audit", "random.csv", "-o", "audit", "--overwrite")
