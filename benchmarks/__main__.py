@@ -15,14 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import keras, startup, training
+from benchmarks import seed_a, startup, training
 from brainlens.core.provenance import now, versions
 from brainlens.report.tables import aligned
 
 BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "startup": startup.measure,
     "training": training.measure,
-    "keras": keras.measure,
+    "seed-a": seed_a.measure,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

@@ -1,6 +1,6 @@
 """Seed A's training loop as published, on random pictures: prints its images per second.
 
-Run by benchmarks/keras.py in an environment with TensorFlow. The network, batch size, optimizer
+Run by benchmarks/seed_a.py in an environment with TensorFlow. The network, batch size, optimizer
 and callbacks are those of the document (figures 11 and 12); weights are random, which costs the
 same arithmetic.
 """
