@@ -35,8 +35,7 @@ PLANES = ("axial", "coronal", "sagittal")
 PATIENTS = 20  # of each class
 SLICES = (0.0, 0.55, -0.55)  # of each patient: offsets from the middle, in radii of the lesion
 QUALITY = 80
-SMALLEST = {"glioma": 0.006, "meningioma": 0.006, "pituitary": 0.002}  # share of the picture
-SOLID = ("rim", "necrosis", "lowgrade", "meningioma", "adenoma")  # not oedema, cleft or tail
+SMALLEST = 0.0016  # share of the picture a lesion covers at least
 
 # Relative brightness by sequence, after the usual textbook appearance of each tissue.
 SEQUENCES = ("t1c", "t1", "t2", "flair")
@@ -247,7 +246,7 @@ def meningioma(rng: np.random.Generator, template: Template) -> Lesion:
         cleft = cover(s + 1.6, 2.0) * wall * cover(to_dura - 3, 3)
         return [
             ("cleft", 0.75 * cleft * cover(depth + 1)),
-            ("sinus", 0.9 * tail),
+            ("meningioma", 0.8 * tail),
             ("meningioma", solid * np.clip(0.92 + 0.06 * grain(p), 0.7, 1)),
         ]
 
@@ -404,7 +403,7 @@ def intensity(q: Array, patient: Patient, it: Contents, template: Template) -> t
     value = np.full(len(p), it.brightness["air"])
     for tissue, opacity in layers + tumour:
         value += opacity * (it.brightness[tissue] - value)
-    solid = [a for tissue, a in tumour if tissue in SOLID]
+    solid = [a for tissue, a in tumour if tissue not in ("oedema", "cleft")]
     lesion = np.maximum.reduce(solid) if solid else np.zeros(len(p))
     if patient.stripped:
         value *= np.maximum(cover(depth + 1), lesion)
@@ -450,10 +449,7 @@ def draw(patient: Patient, template: Template) -> Iterator[Array]:
     for place in SLICES:
         offset = (place + rng.uniform(-0.1, 0.1)) * it.lesion.radius
         for _ in range(8):
-            if (
-                cut(seen, it, template, offset, fov, shift, mirror)[1].mean()
-                >= SMALLEST[patient.site]
-            ):
+            if cut(seen, it, template, offset, fov, shift, mirror)[1].mean() >= SMALLEST:
                 break
             offset *= 0.7
         else:
@@ -469,7 +465,7 @@ def design(seed: int) -> list[Patient]:
     sizes = [(128, 128), (144, 144), (136, 160), (152, 152), (144, 128)] * 4
     for row, label in enumerate(LABELS):
         rng = np.random.default_rng((seed, 1000 + row))
-        sequences = rng.permutation(["t1c"] * 16 + ["t1"] + ["t2"] * 2 + ["flair"])
+        sequences = rng.permutation(["t1c"] * 14 + ["t1"] * 2 + ["t2"] * 2 + ["flair"] * 2)
         planes = rng.permutation(["axial"] * 8 + ["coronal"] * 6 + ["sagittal"] * 6)
         stripped = rng.permutation([True] * 7 + [False] * 13)
         sites = (
