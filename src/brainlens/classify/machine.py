@@ -20,8 +20,8 @@ _M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD, _M_MMAP_MAX = -3, -1, -4  # glibc's malloc
 def keep_freed_memory() -> None:
     """Tell glibc to keep freed memory for the next step instead of returning it to the kernel.
 
-    A training step frees and takes the same few hundred MB again; handing them back costs more
-    page faults than the arithmetic (EfficientNet-Lite0, batch 32, 2 cores: 10 -> 22 img/s).
+    A training step frees and takes the same few hundred MB again; handing them back costs
+    page faults at every step.
     """
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
