@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from brainlens.cli import commands
 from brainlens.core.errors import OutputError
 from brainlens.data.index import read_index
+from brainlens.data.leakage import leaks_between
 from brainlens.data.sample import copy_to
-from brainlens.data.split import leaks
 
 
 def run(*words: str) -> Result:
@@ -43,7 +43,7 @@ def test_audit_then_split_then_report(tmp_path: Path, monkeypatch: pytest.Monkey
 
     run("split", "audit/index.csv", "--test", "0.3")
     after = read_index(Path("audit/index.csv"))
-    assert leaks([*after.of("train"), *after.of("val")], after.of("test")) == {}
+    assert leaks_between(after.of("test"), [*after.of("train"), *after.of("val")], {}) == []
 
     run("report", "audit", "-o", "report.html")
     page = " ".join(re.sub(r"<[^>]+>", " ", Path("report.html").read_text("utf-8")).split())

@@ -86,14 +86,21 @@ def index(
 @click.argument("index", type=_FILE)
 @click.option("-o", "out", type=_FILE, default=Path("audit"), show_default=True, help="Folder.")
 @click.option("--against", type=_FILE, help="Another index: which of its images are here too?")
+@click.option(
+    "--predictions",
+    multiple=True,
+    type=_FILE,
+    metavar="EVAL",
+    help="An evaluation of a run of INDEX: suspects wrong labels; repeatable.",
+)
 @click.option("--drop", is_flag=True, help="Leave unfit images out of the new index.")
 @click.option("--overwrite", is_flag=True, help="Replace an audit that exists.")
-def audit(index: Path, out: Path, against: Path | None, drop: bool, overwrite: bool) -> None:
+def audit(index: Path, out: Path, **request: Any) -> None:
     """Find twins, copies, leaks, wrong labels and unfit images in INDEX."""
     from brainlens.data.audit_file import audit_file
     from brainlens.report.tables import audit_summary
 
-    found = audit_file(index, out, against=against, drop=drop, overwrite=overwrite)
+    found = audit_file(index, out, **request)
     click.echo(audit_summary(found))
     say(f"wrote {out / 'audit.json'} and {out / 'index.csv'}")
     say(f"next: brainlens split {out / 'index.csv'}, or brainlens report {out} -o report.html")

@@ -13,6 +13,7 @@ from brainlens.classify.training import train
 from brainlens.core.config import resolve
 from brainlens.core.files import fresh_folder
 from brainlens.core.progress import duration, say
+from brainlens.data.audit_file import audit_file
 from brainlens.data.index import read_index, write_index
 from brainlens.data.indexing import index_folders
 from brainlens.data.sample import copy_to
@@ -23,19 +24,22 @@ from brainlens.report.page import write_report
 
 
 def run_demo(folder: Path, *, overwrite: bool = False) -> str:
-    """Index, split, train, evaluate, report and predict one file; answers what to do next."""
+    """Index, audit, split, train, evaluate, report and predict; answers what to do next."""
     start = time.monotonic()
     fresh_folder(folder, overwrite=overwrite, kind="demo")
-    index_path, run, judged, page = (
-        folder / name for name in ("index.csv", "run", "eval", "report.html")
+    listed, audited, run, judged, page = (
+        folder / name for name in ("index.csv", "audit", "run", "eval", "report.html")
     )
+    index_path = audited / "index.csv"
     steps: list[tuple[str, Callable[[], str]]] = [
         ("index the embedded sample (synthetic: drawn, not scanned)",
-         lambda: _index(folder / "sample", index_path)),
+         lambda: _index(folder / "sample", listed)),
+        ("audit: copies, twins, wrong labels, unfit pictures",
+         lambda: tables.audit_summary(audit_file(listed, audited))),
         ("split so that no patient, twin or copy is on two sides", lambda: _split(index_path)),
         ("train a small CNN from scratch", lambda: _train(index_path, run)),
         ("evaluate on the test side, with intervals", lambda: _evaluate(run, index_path, judged)),
-        ("report", lambda: f"wrote {write_report([run, judged], page)}"),
+        ("report", lambda: f"wrote {write_report([judged, run, audited], page)}"),
         ("predict one test image", lambda: _predict(run, index_path)),
     ]  # fmt: skip
     for number, (what, step) in enumerate(steps, start=1):
@@ -45,7 +49,8 @@ def run_demo(folder: Path, *, overwrite: bool = False) -> str:
         f"\nThe demo took {duration(time.monotonic() - start)}. Its figures are of synthetic "
         f"pictures and mean nothing for patients.\nOpen the report:  {page}\n"
         "Try your own folder, one sub-folder a class:\n"
-        "  brainlens index FOLDER -o index.csv"
+        "  brainlens index FOLDER -o index.csv\n"
+        "  brainlens audit index.csv -o audit"
     )
 
 

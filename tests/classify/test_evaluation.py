@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from brainlens.classify.evaluation import evaluate
@@ -23,6 +24,7 @@ from brainlens.core.errors import (
     UserError,
 )
 from brainlens.data.index import read_index, write_index
+from brainlens.data.indexing import index_folders
 from tests.classify.conftest import TINY, draw, split_index
 
 
@@ -82,6 +84,40 @@ def test_a_group_shared_with_training_is_a_leak(
     leaky = write_index(rows, index.folder, tmp_path / "leaky.csv")
     with pytest.raises(LeakError, match="1 through a patient or twin"):
         evaluate(run, leaky, tmp_path / "eval")
+
+
+def test_a_turned_and_brightened_training_image_is_a_leak_whatever_its_group_says(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    index = read_index(tiny_index)
+    trained, tested = index.of("train")[0], index.of("test")[-1]
+    with Image.open(index.file(trained)) as picture:
+        turned = picture.rotate(90).point(lambda grey: min(255, round(grey * 1.1)))
+    elsewhere = tmp_path / "elsewhere"
+    for label in ("glioma", "none"):
+        (elsewhere / label).mkdir(parents=True)
+    turned.save(elsewhere / trained.label / "turned.png")
+    shutil.copy(index.file(tested), elsewhere / tested.label / "unseen.png")
+    rows = index_folders([elsewhere], label_map={}).rows
+    assert {row.label for row in rows} == {"glioma", "none"}
+    rows = [dataclasses.replace(row, split="test") for row in rows]
+    written = write_index(rows, Path("/"), tmp_path / "other.csv")
+    with pytest.raises(LeakError, match=r"0 as exact copies, 1 as twins"):
+        evaluate(run, written, tmp_path / "eval")
+    result = evaluate(run, written, tmp_path / "eval", allow_leaks=True)
+    assert (result["leakage"]["twins"], result["leakage"]["copies"]) == (1, 0)
+    assert result["leakage"]["certificate"]["complete"] is True
+
+
+def test_training_images_that_are_gone_make_the_certificate_incomplete(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    index = read_index(tiny_index)
+    gone = index.of("train")[0]
+    index.file(gone).unlink()
+    certificate = evaluate(run, tiny_index, tmp_path / "eval")["leakage"]["certificate"]
+    assert certificate["complete"] is False
+    assert "; 1 are not at hand" in certificate["compared"]
 
 
 def test_validation_can_be_judged_but_training_is_a_leak(

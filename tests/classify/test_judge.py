@@ -10,6 +10,8 @@ from numpy.testing import assert_allclose
 from sklearn import metrics
 
 from brainlens.classify.evaluation import _leakage, judge
+from brainlens.data.crosscheck import Crosscheck
+from brainlens.data.leakage import Kind, Leak
 
 Array = np.ndarray[Any, Any]
 
@@ -146,17 +148,20 @@ def test_the_same_images_are_always_judged_the_same() -> None:
 
 def test_leaked_and_clean_images_are_judged_apart() -> None:
     seen = np.array([True, True, False, False, False, False, True, True])
-    found = {"0.png": "copy", "1.png": "group", "6.png": "group", "7.png": "group"}
-    leakage = _leakage(found, seen, TRUE, TABLE, GROUP, True)
+    kinds: dict[str, Kind] = {"0.png": "copy", "1.png": "group", "6.png": "twin", "7.png": "group"}
+    found = {path: Leak(path, "a", "", kind, "t.png", "a") for path, kind in kinds.items()}
+    leakage = _leakage(Crosscheck(found, 8, 9, 1), seen, TRUE, TABLE, GROUP, True)
     assert leakage["allowed"] is True
-    assert (leakage["copies"], leakage["same_group"]) == (1, 3)
+    assert (leakage["copies"], leakage["twins"], leakage["same_group"]) == (1, 1, 2)
+    assert leakage["certificate"]["complete"] is False
+    assert "1 are not at hand" in leakage["certificate"]["compared"]
     assert leakage["leaked"]["images"] == leakage["clean"]["images"] == 4
     assert leakage["leaked"]["accuracy"]["value"] == 1.0
     assert leakage["clean"]["accuracy"]["value"] == 0.5
 
 
 def test_without_leaks_all_images_are_the_clean_part() -> None:
-    leakage = _leakage({}, np.zeros(8, dtype=bool), TRUE, TABLE, GROUP, False)
+    leakage = _leakage(Crosscheck({}, 8, 9, 0), np.zeros(8, dtype=bool), TRUE, TABLE, GROUP, False)
     assert leakage["leaked"] is None
     assert leakage["clean"]["images"] == 8
     whole = judge(TRUE, TABLE, GROUP, LABELS)["metrics"]["accuracy"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from brainlens.core.errors import SplitError
 from brainlens.data.index import Index, Row
-from brainlens.data.split import leaks, read_record, record_path, split_rows, write_record
+from brainlens.data.split import read_record, record_path, split_rows, write_record
 
 
 def row(n: int, label: str, group: str, **known: str) -> Row:
@@ -157,17 +157,6 @@ def test_synthetic_images_only_train() -> None:
     for protocol in ("grouped", "random"):
         done, _ = split_rows(rows, protocol=protocol, test=0.3)
         assert all(r.split == "train" for r in done if r.origin != "real")
-
-
-def test_leaks_are_copies_or_shared_groups() -> None:
-    train = [row(1, "a", "g1"), row(2, "a", "g2")]
-    test = [
-        replace(row(3, "a", "g9"), digest="d1"),
-        replace(row(4, "a", "g8"), pixel_digest="p2"),
-        row(5, "a", "g2"),
-        row(6, "a", "g7"),
-    ]
-    assert leaks(train, test) == {"3.png": "copy", "4.png": "copy", "5.png": "group"}
 
 
 def test_a_record_of_another_state_of_the_index_is_not_believed(tmp_path: Path) -> None:

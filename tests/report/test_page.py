@@ -21,10 +21,10 @@ Make = Callable[..., Path]
 LEAKED: dict[str, Any] = {
     "allowed": True,
     "copies": 12,
-    "same_group": 7,
+    "twins": 5,
+    "same_group": 2,
     "clean": {"images": 21, "accuracy": {"value": 0.381, "low": 0.21, "high": 0.55}},
     "leaked": {"images": 19, "accuracy": {"value": 0.9947, "low": 0.97, "high": 1.0}},
-    "checked": "exact copies",
 }
 
 
@@ -82,7 +82,10 @@ def test_a_clean_evaluation_has_a_calm_badge_that_says_what_was_checked(
     make_evaluation: Make,
 ) -> None:
     html = page(make_evaluation())
-    assert "No known leak. Checked: exact copies (bytes, pixels) and shared" in words(html)
+    text = words(html)
+    assert "No known leak. The leakage certificate below says what was checked" in text
+    assert "compared 40 judged images with 300 learned" in text
+    assert "twin correlation 0.98" in text
     assert "LEAK" not in words(html)
     assert 'class="leak' not in html
 
@@ -91,7 +94,8 @@ def test_a_leak_is_shouted_with_clean_and_leaked_accuracy(make_evaluation: Make)
     text = words(page(make_evaluation(leakage=LEAKED)))
     assert "LEAK: do not quote this figure" in text
     assert "12 of the evaluated images are copies" in text
-    assert "7 share a patient or twin group" in text
+    assert "5 are twins; 2 share a patient or twin group" in text
+    assert "None was recorded: whether twins were looked for is unknown" in text
     assert "clean 21 38.1 % 21.0-55.0" in text
     assert "leaked 19 99.5 % 97.0-100.0" in text
     assert "40 test slices (19 of them leaked) were" in text
@@ -99,9 +103,16 @@ def test_a_leak_is_shouted_with_clean_and_leaked_accuracy(make_evaluation: Make)
     assert "unseen" not in text
 
 
-@pytest.mark.parametrize("why", [{"allowed": True}, {"copies": 1}, {"same_group": 1}])
+@pytest.mark.parametrize("why", [{"allowed": True}, {"copies": 1}, {"twins": 1}, {"same_group": 1}])
 def test_any_one_sign_of_a_leak_is_enough(make_evaluation: Make, why: dict[str, Any]) -> None:
-    clean = {"allowed": False, "copies": 0, "same_group": 0, "clean": None, "leaked": None}
+    clean = {
+        "allowed": False,
+        "copies": 0,
+        "twins": 0,
+        "same_group": 0,
+        "clean": None,
+        "leaked": None,
+    }
     html = page(make_evaluation(leakage=clean | why))
     assert "LEAK" in words(html)
     assert "unseen" not in words(html)

@@ -1,7 +1,7 @@
 """Owns the evaluation stage: a run and an index in, predictions and figures with intervals out.
 
-Images that the run may have seen, as a copy or through a patient or twin, are found first: they
-are an error unless allowed, and then told apart in every figure.
+Images that the run may have seen, as a copy, a twin or through a patient, are found first: they are
+an error unless allowed, and then told apart in every figure. The certificate says what was checked.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from brainlens.classify.run import read_provenance
 from brainlens.core.errors import IndexFileError, LeakError, RunError, nearest
 from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.provenance import now, provenance
+from brainlens.data.crosscheck import Crosscheck, crosscheck
 from brainlens.data.index import SPLITS, Index, Row, read_index
 from brainlens.data.pictures import pictures
 from brainlens.data.predictions import write_predictions
 from brainlens.data.preprocess import Array
-from brainlens.data.split import leaks, read_record
+from brainlens.data.split import read_record
 from brainlens.metrics import calibration, classification
 from brainlens.metrics.resampling import group_draws, interval, perfect_interval
 
 RESAMPLES, LEVEL, SEED = 2000, 0.95, 0
-_CHECKED = "copies (bytes, pixels) and shared groups (patients, twins) with the run's train and val"
 
 
 def evaluate(
@@ -51,14 +51,14 @@ def evaluate(
     record, model = read_provenance(run), load(run / "model.safetensors")
     index = read_index(index_path)
     rows = _rows(index, split, index_path, model.labels)
-    found = find_leaks(run, rows, split)
-    if found and not allow_leaks:
-        raise _leak_error(found, rows)
+    checked = find_leaks(run, index, rows, split)
+    if checked.seen and not allow_leaks:
+        raise _leak_error(checked)
     fresh_folder(out, overwrite=overwrite, kind="evaluation")
     table = probabilities(model, pictures(index, rows, model.preprocessing))
     true = np.array([model.labels.index(row.label) for row in rows])
     group = np.unique([row.group for row in rows], return_inverse=True)[1]
-    seen = np.array([row.path in found for row in rows])
+    seen = np.array([row.path in checked.seen for row in rows])
     figures = {
         "kind": "evaluation",
         "run": str(run),
@@ -67,7 +67,7 @@ def evaluate(
         "images": len(rows),
         "groups": int(group.max()) + 1,
         **judge(true, table, group, model.labels),
-        "leakage": _leakage(found, seen, true, table, group, allow_leaks),
+        "leakage": _leakage(checked, seen, true, table, group, allow_leaks),
         "interval": {
             "method": "percentile bootstrap over groups",
             "resamples": RESAMPLES, "level": LEVEL, "seed": SEED,
@@ -84,7 +84,8 @@ def evaluate(
             "weights": record["weights"],
         },
     }  # fmt: skip
-    write_predictions(out / "predictions.csv", rows, table, model.labels, found)
+    kinds: dict[str, str] = {path: leak.kind for path, leak in checked.seen.items()}
+    write_predictions(out / "predictions.csv", rows, table, model.labels, kinds)
     write_json(out / "metrics.json", figures)
     return figures
 
@@ -107,19 +108,20 @@ def _rows(index: Index, split: str, index_path: Path, labels: Sequence[str]) -> 
     return rows
 
 
-def find_leaks(run: Path, rows: Sequence[Row], split: str) -> dict[str, str]:
-    """Which rows the run saw in training or in choosing its epoch, by path."""
+def find_leaks(run: Path, index: Index, rows: Sequence[Row], split: str) -> Crosscheck:
+    """Which rows of an index the run saw in training or in choosing its epoch."""
     own = read_index(run / "index.csv")
     chose = ("train",) if split == "val" else ("train", "val")
-    return leaks([row for row in own.rows if row.split in chose], rows)
+    return crosscheck(index, rows, own, [row for row in own.rows if row.split in chose])
 
 
-def _leak_error(found: dict[str, str], rows: Sequence[Row]) -> LeakError:
-    copies = sum(kind == "copy" for kind in found.values())
+def _leak_error(checked: Crosscheck) -> LeakError:
+    counts = checked.counts()
     return LeakError(
-        f"{len(found)} of {len(rows)} images were seen in training ({copies} as exact copies, "
-        f"{len(found) - copies} through a patient or twin; the first: {next(iter(found))}). Split "
-        "with --protocol grouped and train again, or give --allow-leaks to measure it as it is"
+        f"{len(checked.seen)} of {checked.judged} images were seen in training ({counts['copy']} "
+        f"as exact copies, {counts['twin']} as twins, {counts['group']} through a patient or twin "
+        f"group; the first: {next(iter(checked.seen))}). Audit the index, split with --protocol "
+        "grouped and train again, or give --allow-leaks to measure it as it is"
     )
 
 
@@ -187,7 +189,7 @@ def _figure(values: Array, groups: int) -> dict[str, float | None]:
 
 
 def _leakage(
-    found: dict[str, str], seen: Array, true: Array, table: Array, group: Array, allowed: bool
+    checked: Crosscheck, seen: Array, true: Array, table: Array, group: Array, allowed: bool
 ) -> dict[str, Any]:
     """What leaked, and the accuracy of the leaked and the clean part."""
 
@@ -199,14 +201,15 @@ def _leakage(
         figures = judge(true[chosen], table[chosen], own, labels)["metrics"]
         return {"images": int(chosen.sum()), "accuracy": figures["accuracy"]}
 
-    copies = sum(kind == "copy" for kind in found.values())
+    counts = checked.counts()
     return {
         "allowed": allowed,
-        "copies": copies,
-        "same_group": len(found) - copies,
+        "copies": counts["copy"],
+        "twins": counts["twin"],
+        "same_group": counts["group"],
         "clean": part(~seen),
         "leaked": part(seen),
-        "checked": _CHECKED,
+        "certificate": checked.certificate(),
     }
 
 

@@ -195,7 +195,7 @@ def _fit(loop: Loop, ledger: Ledger, run: Path, device: str, devices: int, resum
     options: dict[str, Any] = {
         "accelerator": "gpu" if device == "cuda" else "cpu",
         "devices": devices,
-        "strategy": "ddp_find_unused_parameters_true" if devices > 1 else "auto",
+        "strategy": _strategy(config, devices),
         "precision": loop.config.precision,
     }
     with warnings.catch_warnings():
@@ -226,3 +226,10 @@ def _fit(loop: Loop, ledger: Ledger, run: Path, device: str, devices: int, resum
         early = len(ledger.history) < config.epochs
         ledger.close("early" if early else "epochs", trained, parameters)
         shutil.rmtree(checkpoint.parent, ignore_errors=True)
+
+
+def _strategy(config: TrainConfig, devices: int) -> str:
+    """How processes share the work; in two-phase some parameters have no gradient at first."""
+    if devices == 1:
+        return "auto"
+    return "ddp_find_unused_parameters_true" if config.tune == "two-phase" else "ddp"

@@ -23,6 +23,7 @@ from brainlens.data.audit import Audit, Comparison, audit_index
 from brainlens.data.index import Index, Row, moved, read_index, write_index
 from brainlens.data.leakage import JUDGED, leak_table, sides_of
 from brainlens.data.quality import CHECKS, name_of, unfit
+from brainlens.data.suspects import find_suspects
 
 Document = dict[str, Any]
 
@@ -33,18 +34,20 @@ METHOD = (
 
 
 def audit_file(
-    path: Path, out: Path, *, against: Path | None = None, drop: bool = False,
-    overwrite: bool = False,
+    path: Path, out: Path, *, against: Path | None = None, predictions: Sequence[Path] = (),
+    drop: bool = False, overwrite: bool = False,
 ) -> Document:  # fmt: skip
     """Audit the index `path` into the folder `out`; answers what `audit.json` holds.
 
-    `drop` leaves the rows whose picture is unfit out of the new index.
+    `predictions` are evaluations of runs of this index, for label errors; `drop` leaves the rows
+    whose picture is unfit out of the new index.
     """
     started, clock = now(), time.monotonic()
     index = read_index(path)
     other = read_index(against) if against else None
     if any(out.resolve() in file.resolve().parents for file in (path, against) if file):
         raise OutputError(f"{out}: holds the index to audit. Choose another folder with -o")
+    suspects = find_suspects(index, predictions) if predictions else None
     fresh_folder(out, overwrite=overwrite, kind="audit")
     audit = audit_index(index, against=other)
     rows = [row for row in audit.rows if not (drop and unfit(row))]
@@ -56,6 +59,7 @@ def audit_file(
     written = moved(rows, index.folder, out)
     document: Document = {"kind": "audit", "index": str(path), "against": str(against or "")}
     document |= describe(audit, dropped=len(audit.rows) - len(rows))
+    document["suspects"] = None if suspects is None else dataclasses.asdict(suspects)
     document["certificate"] = certificate(audit, Index(tuple(written), out))
     document["provenance"] = provenance("audit", 0, started, time.monotonic() - clock)
     write_index(written, out, out / "index.csv")
@@ -88,14 +92,14 @@ def describe(audit: Audit, *, dropped: int = 0) -> Document:
 
 def certificate(audit: Audit, written: Index) -> Document:
     """What was checked, how, and with what result: enough to repeat it."""
-    others = {} if audit.against is None else {"against": _known(audit.against.index)}
+    others = {} if audit.against is None else {"against": audit.against.index.about()}
     leaks = {f"{side} seen earlier": 0 for side in JUDGED} if audit.sides != "none" else {}
     for leak in audit.leaks:
         leaks[f"{leak.side} seen earlier"] += 1
     if audit.against:
         leaks["in the other index"] = len(audit.against.leaks)
     return {
-        "indices": {"audited": _known(audit.source), "written": _known(written), **others},
+        "indices": {"audited": audit.source.about(), "written": written.about(), **others},
         "method": METHOD,
         "thresholds": {
             "twin correlation": twins.TWIN,
@@ -108,14 +112,6 @@ def certificate(audit: Audit, written: Index) -> Document:
         "leaks": leaks,
         "label conflicts": len(audit.conflicts),
         "versions": versions(),
-    }
-
-
-def _known(index: Index) -> Document:
-    return {
-        "digest": index.digest(),
-        "images": len(index.rows),
-        "groups": len({row.group for row in index.rows}),
     }
 
 

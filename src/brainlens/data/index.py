@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from brainlens.core.errors import IndexFileError
 from brainlens.core.files import write_atomic
@@ -74,6 +75,11 @@ class Index:
             for row in self.rows
         )
         return hashlib.sha256("\n".join(facts).encode()).hexdigest()
+
+    def about(self) -> dict[str, Any]:
+        """What a certificate says of the index: digest, images, groups."""
+        groups = len({row.group for row in self.rows})
+        return {"digest": self.digest(), "images": len(self.rows), "groups": groups}
 
 
 def counts(rows: Iterable[Row]) -> dict[str, dict[str, int]]:

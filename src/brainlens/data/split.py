@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,16 +257,3 @@ def read_record(index: Index, index_path: Path) -> dict[str, Any]:
     if record.get("index_digest") != index.digest():
         return {"protocol": "unknown", "note": f"{path.name} is of another state of the index"}
     return record
-
-
-def leaks(train: Sequence[Row], test: Sequence[Row]) -> dict[str, str]:
-    """The test images seen in training, by path: "copy" (bytes or pixels) or "group"."""
-    copies = {row.digest for row in train} | {row.pixel_digest for row in train}
-    groups = Counter(row.group for row in train)
-    found = {}
-    for row in test:
-        if row.digest in copies or row.pixel_digest in copies:
-            found[row.path] = "copy"
-        elif row.group and groups[row.group]:
-            found[row.path] = "group"
-    return found

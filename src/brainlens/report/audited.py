@@ -39,6 +39,8 @@ def audit(folder: Path) -> View:
         "counts": _counts(counts),
         "conflicts": [_conflict(one) for one in conflicts[:SHOWN]],
         "conflicting": len(conflicts),
+        "suspects": pick(document, "suspects"),
+        "shown": SHOWN,
         "flags": [(name, _flag(flag)) for name, flag in parts["flags"].items()],
         "flagged": [(one["path"], ", ".join(one["flags"])) for one in flagged[:SHOWN]],
         "flagged_all": len(flagged),
@@ -58,7 +60,7 @@ def audit(folder: Path) -> View:
 def certificate(held: Document) -> Facts:
     """A leakage certificate as rows of a table."""
     rows: Facts = []
-    for which, index in pick(held, "indices").items():
+    for which, index in (pick(held, "indices") or {}).items():
         about = f"{index['images']:,} images in {index['groups']:,} groups"
         rows.append((f"{which} index", f"{index['digest']} ({about})"))
     return rows + [

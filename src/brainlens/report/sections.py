@@ -25,6 +25,7 @@ from brainlens.report.artefacts import (
     read_evaluation,
     read_run,
 )
+from brainlens.report.audited import certificate
 from brainlens.report.facts import NONE, digest, facts, plain, protocol
 
 View = dict[str, Any]
@@ -171,7 +172,8 @@ def _baseline(read: Evaluation) -> str:
 
 def _leaks(read: Evaluation) -> bool:
     leakage = read.document["leakage"]
-    return bool(leakage["allowed"] or leakage["copies"] > 0 or leakage["same_group"] > 0)
+    seen = leakage["copies"] + leakage.get("twins", 0) + leakage["same_group"]
+    return bool(leakage["allowed"] or seen > 0)
 
 
 def _leak(read: Evaluation, file: Path) -> View:
@@ -187,8 +189,9 @@ def _leak(read: Evaluation, file: Path) -> View:
         "found": _leaks(read),
         "allowed": leakage["allowed"],
         "copies": leakage["copies"],
+        "twins": leakage.get("twins", 0),
         "same_group": leakage["same_group"],
-        "checked": plain(leakage.get("checked")),
+        "certificate": certificate(leakage.get("certificate") or {}),
         "parts": parts,
     }
 

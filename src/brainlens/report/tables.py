@@ -83,6 +83,8 @@ def audit_summary(document: dict[str, Any]) -> str:
         lines = [f"label conflicts: {len(conflicts)}"]
         lines += [f"  {c['kind']}: {_conflict_line(c)}" for c in conflicts[:10]]
         blocks.append("\n".join([*lines, *["  ..."][: len(conflicts) > 10]]))
+    if suspects := document["suspects"]:
+        blocks.append(_suspect_block(suspects))
     raised = [[name, str(f["images"]), f["beyond"]] for name, f in flags.items() if f["images"]]
     if raised:
         blocks.append(aligned([["flag", "images", "beyond"], *raised]))
@@ -90,6 +92,14 @@ def audit_summary(document: dict[str, Any]) -> str:
     if counts["dropped"]:
         blocks.append(f"{counts['dropped']} unfit images left out of the new index")
     return "\n\n".join(blocks)
+
+
+def _suspect_block(suspects: dict[str, Any]) -> str:
+    """The labels that unseen predictions contradict, the most suspect first."""
+    found = suspects["found"]
+    head = f"suspect labels: {len(found)} of {suspects['judged']} images with unseen predictions"
+    rows = [[f"  {one['path']}", one["label"], f"rather {one['guess']}"] for one in found[:10]]
+    return "\n".join([head, *([aligned(rows)] if rows else []), *["  ..."][: len(found) > 10]])
 
 
 def _leak_block(title: str, classes: dict[str, dict[str, int]]) -> str:
@@ -150,9 +160,9 @@ def _cells(figure: dict[str, float | None]) -> list[str]:
 
 def _leak_line(leakage: dict[str, Any]) -> str:
     """One line on what the model had seen."""
-    seen = leakage["copies"] + leakage["same_group"]
+    seen = leakage["copies"] + leakage["twins"] + leakage["same_group"]
     if not seen:
-        return f"no known leak; checked: {leakage['checked']}"
+        return f"no known leak; compared {leakage['certificate']['compared']}"
     clean, leaked = leakage["clean"], leakage["leaked"]
     rest = (
         f"accuracy on the {clean['images']} clean ones {clean['accuracy']['value']:.3f}"
@@ -160,8 +170,8 @@ def _leak_line(leakage: dict[str, Any]) -> str:
         else "none is clean"
     )
     return (
-        f"LEAK: {seen} images were seen in training ({leakage['copies']} as copies): accuracy on "
-        f"them {leaked['accuracy']['value']:.3f}, {rest}"
+        f"LEAK: {seen} images were seen in training ({leakage['copies']} as copies, "
+        f"{leakage['twins']} as twins): accuracy on them {leaked['accuracy']['value']:.3f}, {rest}"
     )
 
 

@@ -1,7 +1,7 @@
 """Owns the embedded sample: SYNTHETIC labelled slices, for the demonstration and the tests.
 
 Enters: a place. Leaves: a folder of four class folders with `manifest.csv`, README and licence.
-Nothing in it is a patient: `tools/draw_sample.py` draws simulated lesions into the MNI152 template.
+Nothing in it is a patient: `tools/sample` draws simulated lesions into the MNI152 template.
 """
 
 from __future__ import annotations

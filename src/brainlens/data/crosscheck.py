@@ -1,0 +1,109 @@
+"""Owns what a model has seen of the pictures it is judged on: copies, twins, shared groups.
+
+Enters: the rows to judge, and the rows that the model learned from or chose its epoch by. Leaves:
+each judged image that was seen, how, and a certificate of what was compared. Twins are searched
+whatever the groups say: an index that was never audited has twins in different groups.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from brainlens.core.errors import IndexFileError
+from brainlens.core.images import read_grey
+from brainlens.core.provenance import versions
+from brainlens.data import descriptor, symmetry, twins
+from brainlens.data.descriptor import Array, Descriptors, frame_of
+from brainlens.data.descriptor_store import cached
+from brainlens.data.index import Index, Row, missing_file_error
+from brainlens.data.leakage import KINDS, Leak, leaks_between
+
+METHOD = (
+    "copies by SHA-256 of bytes and of grey pixels; twins by cosine codes, then registration and "
+    "correlation of whole frames; patients and twin groups by the groups of the indexes"
+)
+
+
+@dataclass(frozen=True)
+class Crosscheck:
+    """What of the judged images was seen before."""
+
+    seen: dict[str, Leak]  # by path of the judged image
+    judged: int  # images
+    compared: int  # learned images searched for twins
+    absent: int  # learned images that are not at hand: compared by digest and group alone
+    indices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what each index is
+
+    def counts(self) -> dict[str, int]:
+        """Images by the nearest kind: copy, twin, group."""
+        kinds = Counter(leak.kind for leak in self.seen.values())
+        return {kind: kinds[kind] for kind in KINDS}
+
+    def certificate(self) -> dict[str, Any]:
+        """What was checked, how, and with what result."""
+        without = f"; {self.absent:,} are not at hand: no twins of them sought" * bool(self.absent)
+        return {
+            "indices": self.indices,
+            "compared": f"{self.judged:,} judged images with {self.compared:,} learned{without}",
+            "method": METHOD,
+            "thresholds": {
+                "twin correlation": twins.TWIN,
+                "at pixels a side": descriptor.FRAME,
+                "flips and quarter turns": symmetry.COUNT,
+                "descriptor format": descriptor.FORMAT,
+            },
+            "leaks": self.counts(),
+            "complete": not self.absent,
+            "versions": versions(),
+        }
+
+
+def crosscheck(
+    judged: Index, rows: Sequence[Row], learned: Index, known: Sequence[Row]
+) -> Crosscheck:
+    """Which of `rows`, of the index `judged`, show a picture of `known`, of the index `learned`.
+
+    Raises IndexFileError for a picture to judge that has moved or is another than the one indexed.
+    """
+    at_hand = [row for row in known if learned.file(row).is_file()]
+    near = _twins(*_described(judged, rows), *_described(learned, at_hand))
+    return Crosscheck(
+        seen={leak.path: leak for leak in leaks_between(rows, known, near)},
+        judged=len(rows),
+        compared=len(at_hand),
+        absent=len(known) - len(at_hand),
+        indices={"judged": judged.about(), "learned": learned.about()},
+    )
+
+
+def _described(index: Index, rows: Sequence[Row]) -> tuple[list[str], Descriptors]:
+    """The distinct pictures of rows, by pixel digest, and their descriptors."""
+    first = {row.pixel_digest: row for row in reversed(rows)}
+    pixels = list(first)
+    return pixels, cached(pixels, lambda i: _frame(index, first[pixels[i]]))
+
+
+def _frame(index: Index, row: Row) -> Array:
+    if not index.file(row).is_file():
+        raise missing_file_error(index, row)
+    grey = read_grey(index.file(row))
+    if hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes()).hexdigest() != row.pixel_digest:
+        raise IndexFileError(
+            f"{index.file(row)}: is another picture than the one indexed. Index the folder again"
+        )
+    return frame_of(grey)
+
+
+def _twins(
+    pixels: Sequence[str], one: Descriptors, others: Sequence[str], two: Descriptors
+) -> Mapping[str, set[str]]:
+    """For each judged picture the learned ones that are its twins."""
+    near: defaultdict[str, set[str]] = defaultdict(set)
+    if pixels and others:
+        for twin in twins.find_twins(one, two):
+            near[pixels[twin.i]].add(others[twin.j])
+    return near

@@ -1,0 +1,1 @@
+"""Owns how the embedded synthetic sample is drawn."""
