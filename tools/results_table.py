@@ -30,7 +30,7 @@ def percent(figure: dict[str, float] | None) -> str:
 def row(name: str, result: dict[str, Any]) -> list[str]:
     """One evaluation as cells."""
     leakage, metrics = result["leakage"], result["metrics"]
-    seen = leakage["copies"] + leakage["same_group"]
+    seen = leakage["copies"] + leakage.get("twins", 0) + leakage["same_group"]
     clean = leakage["clean"]
     return [
         f"`{result['protocol']['protocol']}`",

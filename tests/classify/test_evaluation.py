@@ -98,9 +98,9 @@ def test_a_turned_and_brightened_training_image_is_a_leak_whatever_its_group_say
         (elsewhere / label).mkdir(parents=True)
     turned.save(elsewhere / trained.label / "turned.png")
     shutil.copy(index.file(tested), elsewhere / tested.label / "unseen.png")
-    rows = index_folders([elsewhere], label_map={}).rows
-    assert {row.label for row in rows} == {"glioma", "none"}
-    rows = [dataclasses.replace(row, split="test") for row in rows]
+    found = index_folders([elsewhere], label_map={}).rows
+    assert {row.label for row in found} == {"glioma", "none"}
+    rows = [dataclasses.replace(row, split="test") for row in found]
     written = write_index(rows, Path("/"), tmp_path / "other.csv")
     with pytest.raises(LeakError, match=r"0 as exact copies, 1 as twins"):
         evaluate(run, written, tmp_path / "eval")
@@ -118,6 +118,23 @@ def test_training_images_that_are_gone_make_the_certificate_incomplete(
     certificate = evaluate(run, tiny_index, tmp_path / "eval")["leakage"]["certificate"]
     assert certificate["complete"] is False
     assert "; 1 are not at hand" in certificate["compared"]
+
+
+def test_each_patient_fold_has_its_own_accuracy(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    index = read_index(tiny_index)
+    rows = [dataclasses.replace(row, fold="12"[i % 2]) for i, row in enumerate(index.rows)]
+    folded = write_index(rows, index.folder, tmp_path / "folded.csv")
+    result = evaluate(run, folded, tmp_path / "eval")
+    told = csv.DictReader((tmp_path / "eval" / "predictions.csv").read_text().splitlines())
+    right = {row["path"]: row["label"] == row["predicted"] for row in told}
+    assert result["parts"]["source"] == {}
+    for fold in "12":
+        own = [right[row.path] for row in rows if row.split == "test" and row.fold == fold]
+        part = result["parts"]["fold"][fold]
+        assert part["images"] == len(own)
+        assert part["accuracy"]["value"] == pytest.approx(sum(own) / len(own))
 
 
 def test_validation_can_be_judged_but_training_is_a_leak(

@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainlens.core.errors import ConfigError
-from brainlens.data.labels import ALIASES, NAMED_MAPS, apply_map, canonical, is_known, parse_map
+from brainlens.data.labels import (
+    ALIASES,
+    NAMED_MAPS,
+    apply_map,
+    canonical,
+    is_known,
+    parse_map,
+    source_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -132,3 +140,17 @@ def test_broken_toml_is_named(tmp_path: Path) -> None:
 def test_a_mistyped_map_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"--label-map typs: no such file.+did you mean 'types'"):
         parse_map("typs")
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("../../shared/mri/sartaj/Testing/glioma_tumor/image(1).jpg", "sartaj"),
+        ("navoneel/yes/Y1.jpg", "navoneel"),
+        ("Training/glioma/patient7/3.png", ""),
+        ("scans/cats/3.png", "scans"),
+        ("3.png", ""),
+    ],
+)
+def test_the_source_is_the_folder_of_the_class_folders(path: str, source: str) -> None:
+    assert source_of(path) == source

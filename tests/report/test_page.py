@@ -271,3 +271,18 @@ def test_nan_is_shown_as_undefined(make_evaluation: Make) -> None:
     document["metrics"]["ece"] = {"value": float("nan"), "low": None, "high": None}
     (folder / "metrics.json").write_text(json.dumps(document))
     assert "nan" not in words(page(folder)).lower().split()
+
+
+def test_a_run_says_what_its_choice_of_epoch_rests_on(make_run: Make) -> None:
+    held = {"compared": "30 validation with 200 training images", "leaks": {"copy": 2, "group": 0}}
+    text = words(page(make_run(certificate=held)))
+    assert "Leakage certificate" in text
+    assert "30 validation with 200 training images" in text
+    assert "leaks copy 2, group 0" in text
+
+
+def test_each_source_has_its_own_accuracy(make_evaluation: Make) -> None:
+    part = {"images": 31, "accuracy": {"value": 0.9, "low": 0.8, "high": 0.95}}
+    text = words(page(make_evaluation(parts={"source": {"sartaj": part}, "fold": {}})))
+    assert "source images accuracy sartaj 31 90.0 % 80.0-95.0" in text
+    assert "patient fold images" not in text

@@ -23,14 +23,12 @@ from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.provenance import now, provenance
 from brainlens.data.crosscheck import Crosscheck, crosscheck
 from brainlens.data.index import SPLITS, Index, Row, read_index
+from brainlens.data.labels import source_of
 from brainlens.data.pictures import pictures
 from brainlens.data.predictions import write_predictions
 from brainlens.data.preprocess import Array
 from brainlens.data.split import read_record
-from brainlens.metrics import calibration, classification
-from brainlens.metrics.resampling import group_draws, interval, perfect_interval
-
-RESAMPLES, LEVEL, SEED = 2000, 0.95, 0
+from brainlens.metrics.judgement import LEVEL, RESAMPLES, SEED, judge
 
 
 def evaluate(
@@ -67,6 +65,10 @@ def evaluate(
         "images": len(rows),
         "groups": int(group.max()) + 1,
         **judge(true, table, group, model.labels),
+        "parts": {
+            "source": _parts([source_of(row.path) for row in rows], true, table, group),
+            "fold": _parts([row.fold or "unknown" for row in rows], true, table, group),
+        },
         "leakage": _leakage(checked, seen, true, table, group, allow_leaks),
         "interval": {
             "method": "percentile bootstrap over groups",
@@ -125,81 +127,10 @@ def _leak_error(checked: Crosscheck) -> LeakError:
     )
 
 
-def judge(true: Array, table: Array, group: Array, labels: Sequence[str]) -> dict[str, Any]:
-    """Every figure with its interval, of (N,) classes, (N, K) probabilities, (N,) groups."""
-    k, predicted, confidence = len(labels), table.argmax(1), table.max(1)
-    correct = (predicted == true).astype(float)
-    by_group = classification.confusion_by_group(true, predicted, group, k)
-    # One group has no spread of its own: no resamples, so no interval rather than one of width 0.
-    draws = group_draws(len(by_group), RESAMPLES if len(by_group) > 1 else 0, SEED)
-    # Row 0 is the figure itself, the others its resamples: one way to compute both.
-    weights = np.vstack([np.ones(len(by_group)), draws])
-    confusion = np.tensordot(weights, by_group, 1)  # (1 + B, K, K)
-    weight = weights[:, group]  # (1 + B, N)
-    area = np.stack(
-        [classification.auroc(table[:, c], true == c, weight) for c in range(k)], 1
-    )  # (1 + B, K)
-    each = {
-        "sensitivity": classification.sensitivity(confusion),
-        "specificity": classification.specificity(confusion),
-        "precision": classification.precision(confusion),
-        "f1": classification.f1(confusion),
-        "auroc": area,
-    }
-    mean = classification.mean_over_classes
-    overall = {
-        "accuracy": classification.accuracy(confusion),
-        "balanced_accuracy": mean(each["sensitivity"]),
-        "macro_f1": mean(each["f1"]),
-        "macro_auroc": mean(area),
-        "ece": calibration.expected_calibration_error(confidence, correct, weight),
-    }
-
-    def carrying(c: int, name: str) -> int:
-        """How many groups a class's figure stands on: specificity is about the other classes."""
-        return len(np.unique(group[true != c if name == "specificity" else true == c])) or 1
-
-    return {
-        "metrics": {name: _figure(values, len(by_group)) for name, values in overall.items()},
-        "per_class": {
-            label: {
-                "support": int((true == c).sum()),
-                **{name: _figure(values[:, c], carrying(c, name)) for name, values in each.items()},
-            }
-            for c, label in enumerate(labels)
-        },
-        "confusion": confusion[0].astype(int).tolist(),
-        "reliability": calibration.reliability(confidence, correct),
-    }
-
-
-def _figure(values: Array, groups: int) -> dict[str, float | None]:
-    """Row 0 with the interval of the rest; None inside where the figure is undefined.
-
-    `groups` is how many carry the figure, for one that is perfect (or nil) in all of them.
-    """
-    value = float(values[0])
-    if np.isnan(value):
-        return {"value": None, "low": None, "high": None}
-    bounds = interval(values[1:], LEVEL)
-    if bounds and bounds[0] == bounds[1] and value in (0.0, 1.0):
-        bounds = perfect_interval(value, groups, LEVEL)
-    low, high = bounds or (None, None)
-    return {"value": value, "low": low, "high": high}
-
-
 def _leakage(
     checked: Crosscheck, seen: Array, true: Array, table: Array, group: Array, allowed: bool
 ) -> dict[str, Any]:
     """What leaked, and the accuracy of the leaked and the clean part."""
-
-    def part(chosen: Array) -> dict[str, Any] | None:
-        if not chosen.any():
-            return None
-        own = np.unique(group[chosen], return_inverse=True)[1]
-        labels = [str(c) for c in range(table.shape[1])]
-        figures = judge(true[chosen], table[chosen], own, labels)["metrics"]
-        return {"images": int(chosen.sum()), "accuracy": figures["accuracy"]}
 
     counts = checked.counts()
     return {
@@ -207,10 +138,29 @@ def _leakage(
         "copies": counts["copy"],
         "twins": counts["twin"],
         "same_group": counts["group"],
-        "clean": part(~seen),
-        "leaked": part(seen),
+        "clean": _part(~seen, true, table, group),
+        "leaked": _part(seen, true, table, group),
         "certificate": checked.certificate(),
     }
+
+
+def _part(chosen: Array, true: Array, table: Array, group: Array) -> dict[str, Any] | None:
+    """The accuracy of some of the images; None for none."""
+    if not chosen.any():
+        return None
+    own = np.unique(group[chosen], return_inverse=True)[1]
+    labels = [str(c) for c in range(table.shape[1])]
+    figures = judge(true[chosen], table[chosen], own, labels)["metrics"]
+    return {"images": int(chosen.sum()), "accuracy": figures["accuracy"]}
+
+
+def _parts(names: Sequence[str], true: Array, table: Array, group: Array) -> dict[str, Any]:
+    """The accuracy of each part of the images, where there are several."""
+    each = sorted(set(names))
+    if len(each) < 2:
+        return {}
+    own = np.array(names)
+    return {name: _part(own == name, true, table, group) for name in each}
 
 
 def _history(run: Path) -> list[dict[str, str]]:

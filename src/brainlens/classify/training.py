@@ -29,6 +29,7 @@ from brainlens.core.files import fresh_folder, write_atomic, write_json
 from brainlens.core.progress import say
 from brainlens.core.provenance import now, provenance
 from brainlens.core.seeding import seed_everything
+from brainlens.data.crosscheck import groups_certificate
 from brainlens.data.index import Index, Row, counts, read_index, write_index
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Preprocessing
@@ -90,6 +91,7 @@ def train(
             "labels": labels,
         },
         "split": read_record(index, index_path),
+        "certificate": groups_certificate(rows["val"], rows["train"]),
         "weights": source,
     }
     if first and not resume:

@@ -80,6 +80,17 @@ def crosscheck(
     )
 
 
+def groups_certificate(judged: Sequence[Row], learned: Sequence[Row]) -> dict[str, Any]:
+    """What a look at digests and groups alone can certify: no picture is opened."""
+    kinds = Counter(leak.kind for leak in leaks_between(judged, learned, {}))
+    return {
+        "compared": f"{len(judged):,} validation with {len(learned):,} training images",
+        "method": "copies and groups as the index has them; twins are found by brainlens audit, "
+        "and by brainlens evaluate for the images it judges",
+        "leaks": {kind: kinds[kind] for kind in ("copy", "group")},
+    }
+
+
 def _described(index: Index, rows: Sequence[Row]) -> tuple[list[str], Descriptors]:
     """The distinct pictures of rows, by pixel digest, and their descriptors."""
     first = {row.pixel_digest: row for row in reversed(rows)}

@@ -1,4 +1,4 @@
-"""Owns class names: what a folder is called in, the canonical label out.
+"""Owns what the folders of an image say: its class's canonical name, and its source.
 
 `glioma`, `meningioma`, `pituitary`, `none`, and `tumour` where the kind is not told. Names that
 mean none of these stay as they are, so any folder of classes works.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from brainlens.core.config import read_toml
 from brainlens.core.errors import ConfigError, nearest
@@ -83,3 +83,11 @@ def apply_map(name: str, mapping: Mapping[str, str]) -> str:
     """
     label = canonical(name)
     return mapping.get(name, mapping.get(label, label))
+
+
+def source_of(path: str) -> str:
+    """The folder that holds the class folders (and Training/, Testing/): which set it came from."""
+    folders = [name for name in PurePosixPath(path).parts[:-1] if name.lower() not in SPLIT_FOLDERS]
+    known = (i for i in reversed(range(len(folders))) if is_known(folders[i]))
+    above = next(known, len(folders) - 1) - 1
+    return folders[above] if above >= 0 else ""

@@ -58,6 +58,7 @@ def run(folder: Path) -> View:
         "verdict": _run_verdict(read),
         "interrupted": pick(provenance, "stopped") == "interrupted",
         "curves": _curves(read.history, best),
+        "certificate": certificate(pick(provenance, "certificate") or {}),
         "facts": facts(provenance),
         "protocol": protocol(pick(provenance, "split")),
         "command": pick(provenance, "command"),
@@ -80,6 +81,7 @@ def evaluation(folder: Path) -> View:
             (label, read.support[label], [_cell(row.get(name), name) for name in names])
             for label, row in read.per_class.items()
         ],
+        "parts": _parts(read, folder / "metrics.json"),
         "interval": _interval_note(read),
         "confusion": Markup(plots.confusion(read.confusion, read.labels)),
         "confusion_alt": _confusion_words(read),
@@ -194,6 +196,22 @@ def _leak(read: Evaluation, file: Path) -> View:
         "certificate": certificate(leakage.get("certificate") or {}),
         "parts": parts,
     }
+
+
+def _parts(read: Evaluation, file: Path) -> list[tuple[str, list[Any]]]:
+    """The accuracy by source and by patient fold, where there are several."""
+    names = {"source": "source", "fold": "patient fold"}
+    return [
+        (
+            name,
+            [
+                (part, own["images"], _cell(estimate(own, "accuracy", file), "accuracy"))
+                for part, own in held.items()
+            ],
+        )
+        for key, name in names.items()
+        if (held := pick(read.document, "parts", key))
+    ]
 
 
 def _in_order(metrics: dict[str, Estimate]) -> list[tuple[str, Estimate]]:

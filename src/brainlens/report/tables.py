@@ -146,7 +146,18 @@ def evaluation_summary(result: dict[str, Any]) -> str:
         f"{result['images']} {result['split']} images in {result['groups']} groups; protocol "
         f"{result['protocol']['protocol']}"
     )
-    return "\n\n".join([head, aligned(rows), aligned(each), _leak_line(result["leakage"])])
+    parts = [
+        aligned([[what, "images", "accuracy", "95 % interval"], *_part_rows(own)])
+        for what, own in result["parts"].items()
+        if own
+    ]
+    leak = _leak_line(result["leakage"])
+    return "\n\n".join([head, aligned(rows), aligned(each), *parts, leak])
+
+
+def _part_rows(parts: dict[str, Any]) -> list[list[str]]:
+    """The accuracy of each part."""
+    return [[name, str(part["images"]), *_cells(part["accuracy"])] for name, part in parts.items()]
 
 
 def _cells(figure: dict[str, float | None]) -> list[str]:

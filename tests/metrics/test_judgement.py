@@ -9,9 +9,10 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn import metrics
 
-from brainlens.classify.evaluation import _leakage, judge
+from brainlens.classify.evaluation import _leakage
 from brainlens.data.crosscheck import Crosscheck
 from brainlens.data.leakage import Kind, Leak
+from brainlens.metrics.judgement import judge
 
 Array = np.ndarray[Any, Any]
 
