@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ROAD = [
     "README.md", "docs/your-own-folder.md", "docs/training.md", "docs/evaluation.md",
-    "docs/audit.md",
+    "docs/predicting.md", "docs/audit.md",
 ]  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def test_every_command_of_the_documents_runs(tmp_path: Path) -> None:
             written.add(line)
             if words[0] == "train":
                 words += ["--set", "epochs=2", "--overwrite"]
-            elif words[0] in ("index", "audit", "evaluate"):
+            elif words[0] in ("index", "audit", "evaluate", "export"):
                 words.append("--overwrite")
             done = subprocess.run(
                 [sys.executable, "-m", "brainlens.cli", *words],

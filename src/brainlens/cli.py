@@ -185,22 +185,52 @@ def evaluate(
 
 @commands.command()
 @click.argument("inputs", nargs=-1, required=True, type=_FILE)
-@click.option("--model", type=_FILE, required=True, help="A run folder.")
+@click.option("--model", type=_FILE, required=True, help="A run folder, or an export (.onnx).")
+@click.option("--coverage", type=float, help="With an export: answer a set of classes, as 0.95.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, one object a file.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header.")
-def predict(inputs: tuple[Path, ...], model: Path, as_json: bool, as_csv: bool) -> None:
+def predict(
+    inputs: tuple[Path, ...], model: Path, coverage: float | None, as_json: bool, as_csv: bool
+) -> None:
     """Classify image files, or every image of a folder."""
-    from brainlens.classify.predictor import Predictor, find_inputs
+    from brainlens.data.answers import find_inputs
     from brainlens.report.tables import predictions_as
 
     files = find_inputs(inputs)
-    answers, unreadable = Predictor(model).classify(files)
+    if model.suffix == ".onnx":
+        from brainlens.deploy.classifier import Classifier
+
+        answers, unreadable = Classifier(model).classify(files, coverage=coverage)
+    elif coverage is not None:
+        raise click.UsageError("--coverage needs an export. Make one: brainlens export RUN")
+    else:
+        from brainlens.classify.predictor import Predictor
+
+        answers, unreadable = Predictor(model).classify(files)
     form = "json" if as_json else "csv" if as_csv else "table"
     click.echo(predictions_as(form, answers), nl=False)
     for error in unreadable:
         say(f"skipped {error}")
     if unreadable:
         say(f"{len(unreadable)} of {len(files)} files skipped")
+
+
+@commands.command()
+@click.argument("run", type=_FILE)
+@click.option("-o", "out", type=_FILE, default=Path("model.onnx"), show_default=True, help="File.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+def export(run: Path, out: Path, overwrite: bool) -> None:
+    """Write RUN as one calibrated ONNX file that predicts without torch."""
+    from brainlens.deploy.export import export as write
+
+    made = write(run, out, overwrite=overwrite)
+    held, apart = made["calibration"], made["parity"]["largest difference of a logit"]
+    click.echo(
+        f"temperature {made['temperature']:.3f}: log loss {held['log loss before']:.3f} to "
+        f"{held['log loss after']:.3f} on {held['images']} validation images; logits within "
+        f"{apart:.1g} of the run's"
+    )
+    say(f"wrote {out}; next: brainlens predict --model {out} IMAGE")
 
 
 @commands.command()

@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from brainlens.classify.evaluation import evaluate
-from brainlens.classify.predictor import Predictor, find_inputs
+from brainlens.classify.predictor import Predictor
 from brainlens.classify.training import train
 from brainlens.core.errors import (
     ImageError,
@@ -23,6 +23,7 @@ from brainlens.core.errors import (
     RunError,
     UserError,
 )
+from brainlens.data.answers import find_inputs
 from brainlens.data.index import read_index, write_index
 from brainlens.data.indexing import index_folders
 from tests.classify.conftest import TINY, draw, split_index

@@ -14,19 +14,16 @@ from markupsafe import Markup
 
 from brainlens.report import plots
 from brainlens.report.artefacts import (
-    CURVES,
     Estimate,
     Evaluation,
-    History,
-    Run,
     estimate,
     need,
     pick,
     read_evaluation,
-    read_run,
 )
 from brainlens.report.audited import certificate
 from brainlens.report.facts import NONE, digest, facts, plain, protocol
+from brainlens.report.trained import curves, percent
 
 View = dict[str, Any]
 
@@ -47,23 +44,6 @@ CLASS_METRICS = {
 }
 FOREST = ("sensitivity", "specificity", "precision")
 SPLITS = {"test": "test", "val": "validation", "train": "training"}
-
-
-def run(folder: Path) -> View:
-    """What is said of a training run."""
-    read = read_run(folder)
-    provenance = read.provenance
-    best = pick(provenance, "best_epoch")
-    return {
-        "verdict": _run_verdict(read),
-        "interrupted": pick(provenance, "stopped") == "interrupted",
-        "curves": _curves(read.history, best),
-        "certificate": certificate(pick(provenance, "certificate") or {}),
-        "facts": facts(provenance),
-        "protocol": protocol(pick(provenance, "split")),
-        "command": pick(provenance, "command"),
-        "config": [(key, plain(value)) for key, value in read.config.items()],
-    }
 
 
 def evaluation(folder: Path) -> View:
@@ -91,7 +71,7 @@ def evaluation(folder: Path) -> View:
         "ece": _metric("ece", read.metrics.get("ece", Estimate(None, None, None))),
         "mistakes": read.mistakes[:SHOWN_MISTAKES],
         "mistaken": len(read.mistakes),
-        "curves": _curves(read.history, pick(provenance, "best_epoch")),
+        "curves": curves(read.history, pick(provenance, "best_epoch")),
         "facts": facts(provenance, read),
         "protocol": protocol(pick(read.document, "protocol")),
         "command": pick(provenance, "command"),
@@ -121,11 +101,6 @@ def comparison(views: Sequence[View]) -> View:
             )
         ),
     }
-
-
-def percent(value: float | None) -> str:
-    """0.95 as `95.0 %`."""
-    return NONE if value is None else f"{100 * value:.1f} %"
 
 
 def between(figure: Estimate, style: str) -> str:
@@ -281,35 +256,3 @@ def _interval_note(read: Evaluation) -> str:
         f"{plain(interval.get('resamples'))} resamples, seed {plain(interval.get('seed'))}. "
         f"{NONE}: undefined on these images."
     )
-
-
-def _run_verdict(read: Run) -> str:
-    provenance = read.provenance
-    epochs = len(read.history)
-    said = f"Trained for {epochs} epoch{'' if epochs == 1 else 's'}"
-    best, value = pick(provenance, "best_epoch"), pick(provenance, "best_value")
-    if best is not None and isinstance(value, int | float):
-        monitor = plain(pick(provenance, "monitor"))
-        figure = percent(value) if "accuracy" in monitor else f"{value:.4g}"
-        said += f"; kept epoch {best}, the best by {monitor} ({figure})"
-    return said + ". That figure chose the epoch, so it is no result: evaluate on the test split."
-
-
-def _curves(history: History, best: Any) -> list[tuple[str, str, Markup]]:
-    """Accuracy and loss by epoch: a name, words for who cannot see it, the drawing."""
-    best_epoch = best if isinstance(best, int) else None
-    last = history[-1] if history else {}
-    words = ", ".join(
-        f"{name.replace('_', ' ')} {value:.3f}"
-        for name in CURVES
-        if (value := last.get(name)) is not None
-    )
-    return [
-        (
-            what,
-            f"Training and validation {what} over {len(history)} epochs; last: {words or 'none'}",
-            Markup(plots.curves(history, what, best_epoch)),
-        )
-        for what in ("accuracy", "loss")
-        if history
-    ]

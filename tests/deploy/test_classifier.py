@@ -1,0 +1,100 @@
+"""An export answers as its run does, without torch, and refuses to be taken for something else."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainlens.classify.predictor import Predictor
+from brainlens.classify.training import train
+from brainlens.core.errors import OutputError, RunError, UserError
+from brainlens.data.index import read_index
+from brainlens.deploy.classifier import Classifier
+from brainlens.deploy.export import export
+from tests.classify.conftest import TINY, draw, split_index
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny run and its export."""
+    folder = tmp_path_factory.mktemp("export")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINLENS_CACHE", str(folder / "cache"))
+        index = split_index(folder, draw(folder / "pictures"))
+        train(index, folder / "run", dataclasses.replace(TINY, epochs=2))
+        export(folder / "run", folder / "model.onnx")
+    return folder
+
+
+def test_probabilities_are_those_of_the_run_but_for_the_temperature(place: Path) -> None:
+    files = sorted((place / "pictures" / "none").glob("*.png"))[:5]
+    theirs, _ = Predictor(place / "run").classify(files)
+    model = Classifier(place / "model.onnx")
+    ours, _ = model.classify(files)
+    for one, other in zip(ours, theirs, strict=True):
+        logits = np.log(list(other.probabilities.values())) / model.temperature
+        expected = np.exp(logits) / np.exp(logits).sum()
+        np.testing.assert_allclose(list(one.probabilities.values()), expected, atol=1e-5)
+        assert one.predicted == other.predicted
+
+
+def test_the_export_knows_its_data_and_that_it_is_true_to_the_run(place: Path) -> None:
+    meaning = Classifier(place / "model.onnx").meaning
+    assert meaning["labels"] == ["glioma", "none"]
+    assert meaning["index"]["digest"] == read_index(place / "run" / "index.csv").digest()
+    assert meaning["parity"]["largest difference of a logit"] < 1e-4
+    held = meaning["calibration"]
+    assert held["log loss after"] <= held["log loss before"]
+
+
+def test_a_conformal_set_grows_with_the_coverage_asked(place: Path) -> None:
+    files = sorted((place / "pictures").rglob("*.png"))
+    model = Classifier(place / "model.onnx")
+    sizes = []
+    for coverage in (0.3, 0.8, 0.99):
+        found, _ = model.classify(files, coverage=coverage)
+        sizes.append(sum(len(one.candidates) for one in found))
+        assert all(not one.candidates or one.candidates[0] == one.predicted for one in found)
+    assert sizes[0] <= sizes[1] <= sizes[2]
+    assert sizes[2] == 2 * len(files)  # 8 validation images allow no promise of 99 %: every class
+    with pytest.raises(UserError, match="between 0 and 1"):
+        model.classify(files, coverage=95)
+
+
+def test_predicting_with_an_export_loads_no_torch(place: Path) -> None:
+    image = next((place / "pictures" / "none").glob("*.png"))
+    code = (
+        f"import sys; sys.argv = ['brainlens', 'predict', '--json', '--coverage', '0.5', '--model',"
+        f" {str(place / 'model.onnx')!r}, {str(image)!r}]\n"
+        "from brainlens.cli import main\n"
+        "main()\n"
+        "heavy = {'torch', 'lightning', 'timm', 'scipy', 'sklearn', 'matplotlib', 'onnx'}\n"
+        "print(','.join(sorted(heavy & set(sys.modules))), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (answer,) = json.loads(done.stdout)
+    assert set(answer["probabilities"]) == {"glioma", "none"}
+    assert done.stderr.strip().splitlines()[-1:] in ([], [""]), done.stderr
+
+
+def test_a_used_name_another_suffix_and_another_file_are_refused(place: Path) -> None:
+    with pytest.raises(OutputError, match="--overwrite"):
+        export(place / "run", place / "model.onnx")
+    with pytest.raises(OutputError, match=r"no \.onnx name"):
+        export(place / "run", place / "model.bin")
+    with pytest.raises(RunError, match="is no run"):
+        export(place / "pictures", place / "other.onnx")
+    assert not (place / "other.onnx").exists()
+    broken = place / "broken.onnx"
+    broken.write_bytes((place / "model.onnx").read_bytes()[:2000])
+    with pytest.raises(RunError, match="is no export of a classifier"):
+        Classifier(broken)
+    with pytest.raises(RunError, match="no such file"):
+        Classifier(place / "absent.onnx")
