@@ -1,8 +1,9 @@
 """Owns the audit of an index: twins, copies, leaks, label conflicts, unfit pictures, shortcuts.
 
-Enters: an index, and another to compare it with. Leaves: the rows with joined groups and quality
-flags, and what was found, as plain data; nothing is written but the cache of descriptors. Every
-image is decoded once, on all cores, and checked against the digest that the index gives it.
+Enters: an index, another (or a hash manifest) to compare it with, and what is known of public sets.
+Leaves: the rows with joined groups and quality flags, and what was found, as plain data; nothing is
+written but the cache of descriptors. Every image is decoded once, on all cores, and checked against
+the digest that the index gives it.
 
 Memory: a frame of 16 KB and a descriptor of 19 KB for each distinct picture.
 """
@@ -15,7 +16,7 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from brainlens.core.errors import IndexFileError
@@ -24,7 +25,9 @@ from brainlens.core.progress import track
 from brainlens.data.descriptor import Array, Descriptors, frame_of
 from brainlens.data.descriptor_store import cached
 from brainlens.data.grouping import name_groups
+from brainlens.data.hashes import HashManifest
 from brainlens.data.index import Index, Row, missing_file_error
+from brainlens.data.known_sets import Recognised, recognise
 from brainlens.data.leakage import (
     Conflict,
     Leak,
@@ -54,7 +57,7 @@ class Pair:
 class Comparison:
     """What an index shares with another."""
 
-    index: Index
+    index: Index  # of a hash manifest: rows without files
     leaks: tuple[Leak, ...]  # images of the audited index that the other one holds
     twins: int  # pairs of pictures, copies aside
     conflicts: tuple[Conflict, ...]
@@ -73,6 +76,9 @@ class Audit:
     shortcut: Shortcut | None
     shortcut_note: str  # why there is none
     against: Comparison | None
+    recognised: Recognised | None  # from public sets; None: not looked for
+    pixels: tuple[str, ...]  # (P,) the distinct pixel digests of the rows
+    descriptors: Descriptors = field(repr=False, compare=False)  # (P,)
 
 
 class _Seen(NamedTuple):
@@ -83,13 +89,16 @@ class _Seen(NamedTuple):
     facts: dict[str, float | str]
 
 
-def audit_index(index: Index, *, against: Index | None = None, seed: int = 0) -> Audit:
-    """Look at every image of an index, and compare it with the images of another.
+def audit_index(
+    index: Index, *, against: Index | HashManifest | None = None, known: HashManifest | None = None,
+    seed: int = 0,
+) -> Audit:  # fmt: skip
+    """Look at every image of an index; compare it with another, and with known public sets.
 
     Raises IndexFileError where an image has moved or changed since it was indexed.
     """
     for each in (index, against):
-        if each is not None:
+        if isinstance(each, Index):
             _check_places(each)
     seen = _look(index)
     pixels, first = _distinct(index.rows)
@@ -99,6 +108,8 @@ def audit_index(index: Index, *, against: Index | None = None, seed: int = 0) ->
     rows = flag_rows(_grouped(index.rows, pixels, twins), [one.measured for one in seen])
     sides, of_rows = sides_of(rows)
     hint, why = _shortcut(rows, [one.facts for one in seen], seed)
+    recognised = recognise(rows, pixels, descriptors, known) if known else None
+    told = [*conflicts_within(rows, near), *(recognised.conflicts if recognised else ())]
     return Audit(
         source=index,
         rows=tuple(rows),
@@ -107,10 +118,13 @@ def audit_index(index: Index, *, against: Index | None = None, seed: int = 0) ->
         ),
         sides=sides,
         leaks=tuple(leaks_within(rows, of_rows, near)),
-        conflicts=tuple(conflicts_within(rows, near)),
+        conflicts=tuple(told),
         shortcut=hint,
         shortcut_note=why,
         against=None if against is None else _compare(rows, pixels, descriptors, against),
+        recognised=recognised,
+        pixels=tuple(pixels),
+        descriptors=descriptors,
     )
 
 
@@ -181,11 +195,17 @@ def _grouped(rows: Sequence[Row], pixels: Sequence[str], twins: Sequence[Twin]) 
 
 
 def _compare(
-    rows: Sequence[Row], pixels: Sequence[str], descriptors: Descriptors, other: Index
+    rows: Sequence[Row],
+    pixels: Sequence[str],
+    descriptors: Descriptors,
+    against: Index | HashManifest,
 ) -> Comparison:
-    """Look for the rows' pictures in another index."""
-    theirs, first = _distinct(other.rows)
-    held = cached(theirs, lambda i: frame_of(_grey(other, other.rows[first[i]])))
+    """Look for the rows' pictures in another index, or among the digests of a hash manifest."""
+    if isinstance(against, HashManifest):
+        other, theirs, held = against.index, list(against.pixels), against.descriptors
+    else:
+        other = against
+        theirs, held = _described(other)
     twins = find_twins(descriptors, held)
     near = _neighbours(pixels, theirs, twins)
     # Group names of two indexes are compared only by pictures: a patient's name may be a number.
@@ -203,6 +223,12 @@ def _compare(
     apart = sum(pixels[twin.i] != theirs[twin.j] for twin in twins)
     leaks = tuple(found[row.path] for row in rows if row.path in found)
     return Comparison(other, leaks, apart, tuple(conflicts_across(leaks)))
+
+
+def _described(index: Index) -> tuple[list[str], Descriptors]:
+    """The distinct pixel digests of an index and their descriptors."""
+    pixels, first = _distinct(index.rows)
+    return pixels, cached(pixels, lambda i: frame_of(_grey(index, index.rows[first[i]])))
 
 
 def _shortcut(

@@ -9,7 +9,7 @@ picture only changes signs and order of a code's coefficients, so one code serve
 symmetries (symmetry).
 
 Sizes an image in memory: frame 16,384 bytes, thumb 1,024, codes, slopes and windows 1,528. The
-compact form (descriptor_store) holds codes, windows and marks, the bare signs of 155 finer
+compact form (compact) holds codes, windows and marks, the bare signs of 155 finer
 coefficients: 186 bytes, from which no more than a blur of about 10 x 10 can be rebuilt.
 """
 
