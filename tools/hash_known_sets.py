@@ -15,7 +15,7 @@ from pathlib import Path
 
 from brainlens.core.images import read_grey
 from brainlens.core.places import shared_folder
-from brainlens.data.descriptor import describe, frame_of
+from brainlens.data.descriptor import Array, describe, frame_of
 from brainlens.data.hashes import save_hashes
 from brainlens.data.index import Row
 from brainlens.data.known_sets import FILE
@@ -33,7 +33,8 @@ def main() -> None:
     root = shared / "data" / "mri"
     with (root / "manifest.csv").open(encoding="utf-8-sig", newline="") as stream:
         facts = list(csv.DictReader(stream))
-    rows, frames = [], {}
+    rows: list[Row] = []
+    frames: dict[str, Array] = {}
     for fact in facts:
         grey = read_grey(root / fact["file"])
         digest = hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes()).hexdigest()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from brainlens.core.errors import ImageError, IndexFileError
-from brainlens.core.images import read_grey
+from brainlens.core.images import open_image, read_grey
 from brainlens.data import look_store, looks
 from brainlens.data.audit import audit_index
 from brainlens.data.descriptor import describe, frame_of
@@ -45,13 +45,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Index:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are decoded, as they are."""
     names: list[str] = []
-    real = looks.open_image
+    real = open_image
 
     def counted(data: bytes, *, name: str) -> Image.Image:
         names.append(name)
         return real(data, name=name)
 
-    monkeypatch.setattr(looks, "open_image", counted)
+    monkeypatch.setattr("brainlens.data.looks.open_image", counted)
     return names
 
 

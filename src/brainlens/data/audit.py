@@ -200,7 +200,7 @@ def _shortcut(
     rows: Sequence[Row], seen: Sequence[Mapping[str, float]], seed: int
 ) -> tuple[Shortcut | None, str]:
     """The shortcut check, or why these rows do not allow it."""
-    known = [facts_of_row(row) | facts for row, facts in zip(rows, seen, strict=True)]
+    known = [{**facts_of_row(row), **facts} for row, facts in zip(rows, seen, strict=True)]
     try:
         labels, groups = [row.label for row in rows], [row.group for row in rows]
         return shortcut(known, labels, groups, seed=seed), ""

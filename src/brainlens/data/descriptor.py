@@ -195,7 +195,11 @@ def _head_windows(mass: Array) -> Array:
 
 def marks(frames: Array, windows: Array) -> Array:
     """(N, FRAME, FRAME) uint8 and windows (N, 4) to (N, MARKS) int8 signs of finer waves."""
-    tones, _ = even_tones(halved(frames))
+    return marks_of(even_tones(halved(frames))[0], windows)
+
+
+def marks_of(tones: Array, windows: Array) -> Array:
+    """`marks` of even tones (N, SMALL, SMALL)."""
     across, down = (_waves(windows[:, k : k + 2], FINE_ORDERS) for k in (0, 2))
     table = down @ tones @ across.transpose(0, 2, 1)  # (N, FINE_ORDERS, FINE_ORDERS)
     fine = table[:, MARK_VERTICAL, MARK_HORIZONTAL]
