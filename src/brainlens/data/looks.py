@@ -160,7 +160,7 @@ def _in_processes(chunks: Sequence[Sequence[Task]], processes: int) -> Iterator[
     import multiprocessing
 
     spawn = multiprocessing.get_context("spawn")  # a fork may freeze where threads run
-    with ProcessPoolExecutor(processes, spawn, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(processes, spawn, initializer=_start) as pool:
         try:
             for chunk, done in zip(chunks, pool.map(_look_quietly, chunks), strict=True):
                 yield done or look(chunk)  # an error is raised where the user's terminal is
@@ -177,10 +177,13 @@ def _look_quietly(tasks: Sequence[Task]) -> Looks | None:
         return None
 
 
-def _one_thread() -> None:
-    """The processes fill the cores; their matrix products must not."""
+def _start() -> None:
+    """The processes fill the cores, so their matrix products must not; Ctrl-C is the parent's."""
+    import signal
+
     from threadpoolctl import threadpool_limits
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)
 
 
