@@ -15,7 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import seed_a, startup, training
+from benchmarks import (
+    audit_quality,
+    audit_recall,
+    audit_scale,
+    audit_speed,
+    seed_a,
+    startup,
+    training,
+)
 from brainlens.core.provenance import now, versions
 from brainlens.report.tables import aligned
 
@@ -23,6 +31,10 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "startup": startup.measure,
     "training": training.measure,
     "seed-a": seed_a.measure,
+    "audit-recall": audit_recall.measure,
+    "audit-quality": audit_quality.measure_rows,
+    "audit-speed": audit_speed.measure,
+    "audit-scale": audit_scale.measure,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

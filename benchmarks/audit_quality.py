@@ -1,6 +1,7 @@
 """What the quality flags find and what they accuse: rates on real scans, recall of planted faults.
 
-    python benchmarks/audit_quality.py [-o quality.json] [--every 8]
+    python -m benchmarks audit-quality
+    python -m benchmarks.audit_quality [-o quality.json] [--every 8]    tables of everything
 
 Needs the shared data ($BRAINLENS_SHARED). Rates are over every picture of the four sets of brain
 MRI and of the sets of photos and paintings; faults are planted in every n-th scan. Speed is the
@@ -156,6 +157,35 @@ def speed(files: list[Path]) -> dict[str, float]:
     return {
         "decode_ms": min(decode), "measure_ms": min(judge), "ratio": min(judge) / min(decode)
     }  # fmt: skip
+
+
+def measure_rows(quick: bool) -> list[dict[str, Any]]:
+    """Rates of unfit pictures, recall of planted faults, and time against decoding."""
+    shared = shared_folder()
+    if shared is None:
+        return [{"what": "left out: no shared data (BRAINLENS_SHARED)"}]
+    data = shared / "data"
+    rows: list[dict[str, Any]] = []
+    for name, folder in {**SLICES, **OTHERS}.items():
+        if quick and name != "Set5":
+            continue
+        found, _ = rates(data / folder)
+        wanted = "few" if name in SLICES else "most"
+        rows.append(
+            {"what": f"unfit: {name}", "ours": found["unfit"], "unit": "share", "wanted": wanted,
+             **found}
+        )  # fmt: skip
+    scans = [file for folder in SLICES.values() for file in find_images(data / folder)]
+    for name, found in recall(scans[:: 1000 if quick else 8]).items():
+        flag = PLANTS[name][0]
+        rows.append({"what": f"planted: {name} -> {flag}", "ours": found["found"], "unit": "recall",
+                     "before": found["before"]})  # fmt: skip
+    spent = speed(scans[:: 1000 if quick else 20])
+    rows.append(
+        {"what": "all measures against decoding", "ours": spent["measure_ms"], "unit": "ms",
+         "baseline": spent["decode_ms"], "ratio": spent["ratio"]}
+    )  # fmt: skip
+    return rows
 
 
 def main() -> None:

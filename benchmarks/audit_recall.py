@@ -1,12 +1,12 @@
 """Are twins found, are strangers left alone, and how fast: the figures behind `brainlens audit`.
 
-    python benchmarks/audit_recall.py [--planted 300] [-o audit_recall.json]
-    python benchmarks/audit_recall.py --synthetic 2000 4000 8000
+    python -m benchmarks audit-recall
+    python -m benchmarks.audit_recall [--planted 300] [-o audit_recall.json]    everything as JSON
 
-The first form needs the shared scans ($BRAINLENS_SHARED). It plants transforms in a sample of them
-and looks for the originals among all; compares the pairs with `near_dup_group` of the manifest; and
-times decoding against decoding with audit. The second times N synthetic descriptors against
-themselves. Times are of the process (CPU seconds), so that a busy machine does not distort them.
+Needs the shared scans ($BRAINLENS_SHARED). It plants transforms in a sample of them and looks for
+the originals among all; compares the pairs with `near_dup_group` of the manifest; and times
+decoding against decoding with the search. Times are of the process (CPU seconds), so that a busy
+machine does not distort them. Speed of the whole audit: audit_speed, of many images: audit_scale.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import argparse
 import csv
 import io
 import json
-import os
-import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -28,9 +26,10 @@ from PIL import Image
 
 from brainlens.core.files import write_json
 from brainlens.core.images import read_grey
+from brainlens.core.places import shared_folder
 from brainlens.core.seeding import generator
+from brainlens.data.compact import from_compact, to_compact
 from brainlens.data.descriptor import FRAME, Array, Descriptors, describe, frame_of
-from brainlens.data.descriptor_store import from_compact, to_compact
 from brainlens.data.twins import find_twins
 
 Transform = Callable[[Array, np.random.Generator], Array]
@@ -162,52 +161,74 @@ def timed(paths: list[Path]) -> tuple[dict[str, float], Descriptors]:
     return {name: round(value, 3) for name, value in spent.items()}, whole
 
 
-def synthetic(count: int, seed: int) -> dict[str, float]:
-    """Time and memory of `count` random head-like pictures against themselves."""
-    rng = generator(seed, "synthetic", count)
-    frames = np.empty((count, FRAME, FRAME), np.uint8)
-    y, x = np.mgrid[-1:1:128j, -1:1:128j]
-    for i in range(count):
-        rough = rng.normal(0, 1, (12, 12)).astype(np.float32)
-        texture = np.asarray(
-            Image.fromarray(rough).resize((FRAME, FRAME), Image.Resampling.BICUBIC)
-        )
-        wide, high = rng.uniform(0.6, 0.95, 2)
-        head = (x / wide) ** 2 + (y / high) ** 2 < 1
-        frames[i] = clipped(head * (110 + 40 * texture)) if i % 100 or not i else frames[i - 1].T
-    whole = describe(frames)
-    start, wall = time.process_time(), time.monotonic()
-    found = find_twins(whole)
+def figures(count: int, seed: int, *, every: int = 1) -> dict[str, Any]:
+    """Everything measured on every n-th scan, `count` of them transformed."""
+    shared = shared_folder()
+    assert shared is not None
+    root = shared / "data" / "mri"
+    with (root / "manifest.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))[::every]
+    paths = [root / row["file"] for row in rows]
+    seconds, whole = timed(paths)
     return {
-        "images": count,
-        "twins": len(found),
-        "cpu_seconds": round(time.process_time() - start, 2),
-        "wall_seconds": round(time.monotonic() - wall, 2),
-        "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "seed": seed,
+        "images": len(rows),
+        "seconds": seconds,
+        "manifest": against_manifest(rows, whole),
+        "planted": planted(paths, whole, min(count, len(paths)), seed),
     }
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Recall by transform, of the exact search; the compact one's beside it."""
+    if shared_folder() is None:
+        return [{"what": "left out: no shared scans (BRAINLENS_SHARED)"}]
+    found = figures(20, 0, every=60) if quick else figures(300, 0)
+    held = found["manifest"]
+    rows: list[dict[str, Any]] = [
+        {
+            "what": f"manifest pairs found, of {held['pairs in manifest']}, {name}",
+            "ours": held[name]["recall"], "unit": "recall", "wanted": ">= 0.99", **held[name],
+        }
+        for name in ("exact", "compact")
+    ]  # fmt: skip
+    rows.append(
+        {
+            "what": "pairs of distinct Cheng slices called twins",
+            "unit": "pairs",
+            "ours": float(held["exact"]["distinct Cheng slices paired"]),
+            "wanted": "0",
+        }
+    )
+    for name, own in found["planted"].items():
+        wanted = {"unit": "recall", "wanted": ">= 0.97", "compact recall": own["compact recall"]}
+        rows.append({"what": f"planted: {name}", "ours": own["recall"], **wanted})
+    seconds = found["seconds"]
+    rows.append(
+        {
+            "what": "search for twins with decoding, against decoding",
+            "unit": "s",
+            "ours": sum(seconds[k] for k in ("decode", "frame", "describe", "match")),
+            "baseline": seconds["decode"],
+            "ratio": seconds["ratio"],
+        }
+    )
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--planted", type=int, default=300, help="images to transform")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--synthetic", type=int, nargs="+", metavar="N")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th scan")
     parser.add_argument("-o", type=Path, dest="output", help="write the figures as JSON")
     given = parser.parse_args()
-    figures: dict[str, Any] = {"seed": given.seed}
-    if given.synthetic:
-        figures["synthetic"] = [synthetic(n, given.seed) for n in given.synthetic]
-    else:
-        root = Path(os.environ.get("BRAINLENS_SHARED", "../shared")) / "data" / "mri"
-        with (root / "manifest.csv").open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        paths = [root / row["file"] for row in rows]
-        figures["seconds"], whole = timed(paths)
-        figures["manifest"] = against_manifest(rows, whole)
-        figures["planted"] = planted(paths, whole, min(given.planted, len(paths)), given.seed)
-    print(json.dumps(figures, indent=1))
+    if shared_folder() is None:
+        raise SystemExit("needs the shared scans: set BRAINLENS_SHARED")
+    found = figures(given.planted, given.seed, every=given.every)
+    print(json.dumps(found, indent=1))
     if given.output:
-        write_json(given.output, figures)
+        write_json(given.output, found)
 
 
 if __name__ == "__main__":

@@ -93,6 +93,10 @@ def test_the_audit_s_figures_are_those_of_their_json() -> None:
     said = " ".join(text.split())
     assert f"{counts['images']:,} images, {counts['copies']} exact copies" in said
     assert f"{counts['twin_pairs']} pairs of twins, {counts['groups_before']:,} groups" in said
+    assert f"{counts['conflicts']} label conflicts" in said
+    assert f"{counts['unfit']} unfit images" in said
+    for name, own in held["known"]["sets"].items():
+        assert f"| {name} | {own['images']:,} | {own['other label']} |" in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

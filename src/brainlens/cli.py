@@ -85,23 +85,35 @@ def index(
 @commands.command()
 @click.argument("index", type=_FILE)
 @click.option("-o", "out", type=_FILE, default=Path("audit"), show_default=True, help="Folder.")
-@click.option("--against", type=_FILE, help="Another index: which of its images are here too?")
+@click.option("--against", type=_FILE, help="Another index, or a hash manifest: what is in both?")
 @click.option(
-    "--predictions",
-    multiple=True,
-    type=_FILE,
-    metavar="EVAL",
+    "--predictions", multiple=True, type=_FILE, metavar="EVAL",
     help="An evaluation of a run of INDEX: suspects wrong labels; repeatable.",
-)
+)  # fmt: skip
 @click.option("--drop", is_flag=True, help="Leave unfit images out of the new index.")
+@click.option(
+    "--export-manifest", "manifest", type=_FILE,
+    help="Write digests and descriptors here: others can find the images without having them.",
+)  # fmt: skip
+@click.option(
+    "--known-sets/--no-known-sets", "known", default=True, show_default=True,
+    help="Say which images are of public sets (sartaj, Cheng, navoneel, Br35H).",
+)  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace an audit that exists.")
-def audit(index: Path, out: Path, **request: Any) -> None:
+def audit(index: Path, out: Path, manifest: Path | None, overwrite: bool, **asked: Any) -> None:
     """Find twins, copies, leaks, wrong labels and unfit images in INDEX."""
     from brainlens.data.audit_file import audit_file
+    from brainlens.data.known_sets import sentence
     from brainlens.report.tables import audit_summary
 
-    found = audit_file(index, out, **request)
+    if manifest:
+        refuse_used(manifest, overwrite)
+    found = audit_file(index, out, manifest=manifest, overwrite=overwrite, **asked)
     click.echo(audit_summary(found))
+    if found["known"]:
+        click.echo("\n" + sentence(found["known"]))
+    if manifest:
+        say(f"wrote {manifest}; it holds no picture, patient or file name")
     say(f"wrote {out / 'audit.json'} and {out / 'index.csv'}")
     say(f"next: brainlens split {out / 'index.csv'}, or brainlens report {out} -o report.html")
 

@@ -165,7 +165,7 @@ def test_other_classes_are_refused(run: Path, tmp_path: Path) -> None:
 def test_a_moved_image_says_so(run: Path, tiny_index: Path, tmp_path: Path) -> None:
     index = read_index(tiny_index)
     index.file(index.of("test")[0]).unlink()
-    with pytest.raises(IndexFileError, match="index the folder where they are now"):
+    with pytest.raises(IndexFileError, match="give the folder where they are now"):
         evaluate(run, tiny_index, tmp_path / "eval")
 
 

@@ -159,7 +159,7 @@ def test_an_image_that_moved_is_named(audit: Audit, tmp_path: Path) -> None:
 
 
 def test_an_image_that_changed_is_named(audit: Audit) -> None:
-    row = dataclasses.replace(audit.source.rows[0], pixel_digest="00" * 32)
+    row = dataclasses.replace(audit.source.rows[0], digest="ff" * 32, pixel_digest="00" * 32)
     with pytest.raises(IndexFileError, match="another picture than the one indexed"):
         audit_index(Index((row,), audit.source.folder))
 

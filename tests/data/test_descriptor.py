@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from brainlens.core.errors import UserError
 from brainlens.data import symmetry
+from brainlens.data.compact import from_compact, to_compact
 from brainlens.data.descriptor import (
     CODE,
     FRAME,
@@ -23,7 +21,6 @@ from brainlens.data.descriptor import (
     frame_of,
     halved,
 )
-from brainlens.data.descriptor_store import cached, load_compact, save_compact, to_compact
 
 
 def head(seed: int, size: int = FRAME) -> Array:
@@ -97,48 +94,11 @@ def test_no_pictures_have_no_descriptors() -> None:
     assert len(describe([])) == 0
 
 
-def test_the_compact_form_is_small_and_holds_no_picture(tmp_path: Path) -> None:
+def test_the_compact_form_is_small_and_holds_no_picture() -> None:
     whole = describe([head(seed) for seed in range(4)])
     arrays = to_compact(whole)
     assert sum(array[0].nbytes for array in arrays.values()) == 3 * CODE + 4 + 20
-    digests = [f"{seed:064x}" for seed in range(4)]
-    path = save_compact(tmp_path / "set.npz", digests, whole)
-    names, compact = load_compact(path)
-    assert names == digests
+    compact = from_compact(**arrays)
     assert compact.compact
     assert np.allclose(compact.codes, whole.codes, atol=0.01)
     assert all(np.array_equal(to_compact(compact)[k], arrays[k]) for k in arrays)
-
-
-def test_a_file_that_is_no_hash_manifest_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "set.npz"
-    path.write_bytes(b"not an archive")
-    with pytest.raises(UserError, match="no hash manifest"):
-        load_compact(path)
-
-
-def test_an_image_is_described_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path))
-    asked: list[int] = []
-
-    def frame(i: int) -> Array:
-        asked.append(i)
-        return head(i)
-
-    digests = [f"{seed:064x}" for seed in range(4)]
-    first = cached(digests[:3], frame)
-    again = cached([digests[3], digests[1], digests[1]], lambda i: frame(3))
-    assert asked == [0, 1, 2, 3]
-    assert np.array_equal(again.codes[1], first.codes[1])
-    assert again.frames is not None
-    assert np.array_equal(again.frames[0], head(3))
-    assert np.array_equal(again.frames[2], head(1))
-
-
-def test_a_broken_cache_file_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path))
-    cached(["ab" * 32], lambda i: head(0))
-    for path in (tmp_path / "descriptors").iterdir():
-        path.write_bytes(b"half")
-    assert len(cached(["ab" * 32], lambda i: head(0))) == 1
-    assert len(cached([], head)) == 0

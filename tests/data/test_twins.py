@@ -16,8 +16,8 @@ from PIL import Image
 
 from brainlens.core.images import read_grey
 from brainlens.data import candidates, symmetry
+from brainlens.data.compact import from_compact, to_compact
 from brainlens.data.descriptor import Array, describe, frame_of
-from brainlens.data.descriptor_store import from_compact, to_compact
 from brainlens.data.twins import TWIN, Twin, find_twins, twin_groups
 
 SIZE = 300
@@ -134,7 +134,7 @@ def test_twins_of_twins_are_one_group() -> None:
 
 
 def test_the_data_layer_needs_no_torch() -> None:
-    code = "import sys, brainlens.data.twins, brainlens.data.descriptor_store; "
+    code = "import sys, brainlens.data.twins, brainlens.data.hashes; "
     done = subprocess.run([sys.executable, "-c", code + "sys.exit('torch' in sys.modules)"])
     assert done.returncode == 0
 

@@ -77,14 +77,15 @@ def write_json(path: Path, value: Any) -> Path:
 def fresh_folder(path: Path, *, overwrite: bool, kind: str) -> Path:
     """Make `path` ready for a new result of this kind; refuse one in use unless `overwrite`.
 
-    Only a folder that carries our mark for the same kind is emptied: whatever else it may hold,
-    a folder of the user's own never does.
+    A folder that holds our mark alone, left by a command that failed, is free. Else only one that
+    carries our mark for the same kind is emptied: whatever else it may hold, a folder of the user's
+    own never does.
     """
     mark = path / MARK
     try:
         if path.exists() and not path.is_dir():
             raise OutputError(f"{path}: is a file; expected a folder. {_ELSEWHERE}")
-        if path.is_dir() and any(path.iterdir()):
+        if path.is_dir() and any(child != mark for child in path.iterdir()):
             if not overwrite:
                 raise OutputError(
                     f"{path}: already holds files. Give --overwrite to replace it, or another -o"

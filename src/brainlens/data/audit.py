@@ -1,8 +1,9 @@
 """Owns the audit of an index: twins, copies, leaks, label conflicts, unfit pictures, shortcuts.
 
-Enters: an index, and another to compare it with. Leaves: the rows with joined groups and quality
-flags, and what was found, as plain data; nothing is written but the cache of descriptors. Every
-image is decoded once, on all cores, and checked against the digest that the index gives it.
+Enters: an index, another (or a hash manifest) to compare it with, and what is known of public sets.
+Leaves: the rows with joined groups and quality flags, and what was found, as plain data; nothing is
+written but the cache of looks. Every file is decoded at most once (looks), and checked against the
+digest that the index gives it.
 
 Memory: a frame of 16 KB and a descriptor of 19 KB for each distinct picture.
 """
@@ -10,21 +11,18 @@ Memory: a frame of 16 KB and a descriptor of 19 KB for each distinct picture.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from brainlens.core.errors import IndexFileError
-from brainlens.core.images import read_grey
-from brainlens.core.progress import track
-from brainlens.data.descriptor import Array, Descriptors, frame_of
-from brainlens.data.descriptor_store import cached
+from brainlens.data.descriptor import Descriptors
 from brainlens.data.grouping import name_groups
+from brainlens.data.hashes import HashManifest
 from brainlens.data.index import Index, Row, missing_file_error
+from brainlens.data.known_sets import Recognised, recognise
 from brainlens.data.leakage import (
     Conflict,
     Leak,
@@ -34,9 +32,9 @@ from brainlens.data.leakage import (
     leaks_within,
     sides_of,
 )
-from brainlens.data.measures import view
-from brainlens.data.quality import CHECKS, flag_rows
-from brainlens.data.shortcut import Shortcut, facts, shortcut
+from brainlens.data.looks import look_at
+from brainlens.data.quality import flag_rows
+from brainlens.data.shortcut import Shortcut, facts_of_row, shortcut
 from brainlens.data.twins import Twin, find_twins, twin_groups
 
 
@@ -54,7 +52,7 @@ class Pair:
 class Comparison:
     """What an index shares with another."""
 
-    index: Index
+    index: Index  # of a hash manifest: rows without files
     leaks: tuple[Leak, ...]  # images of the audited index that the other one holds
     twins: int  # pairs of pictures, copies aside
     conflicts: tuple[Conflict, ...]
@@ -73,32 +71,32 @@ class Audit:
     shortcut: Shortcut | None
     shortcut_note: str  # why there is none
     against: Comparison | None
+    recognised: Recognised | None  # from public sets; None: not looked for
+    pixels: tuple[str, ...]  # (P,) the distinct pixel digests of the rows
+    descriptors: Descriptors = field(repr=False, compare=False)  # (P,)
 
 
-class _Seen(NamedTuple):
-    """What is kept of an image once it is closed."""
-
-    frame: Array
-    measured: dict[str, float]
-    facts: dict[str, float | str]
-
-
-def audit_index(index: Index, *, against: Index | None = None, seed: int = 0) -> Audit:
-    """Look at every image of an index, and compare it with the images of another.
+def audit_index(
+    index: Index, *, against: Index | HashManifest | None = None, known: HashManifest | None = None,
+    seed: int = 0,
+) -> Audit:  # fmt: skip
+    """Look at every image of an index; compare it with another, and with known public sets.
 
     Raises IndexFileError where an image has moved or changed since it was indexed.
     """
     for each in (index, against):
-        if each is not None:
+        if isinstance(each, Index):
             _check_places(each)
-    seen = _look(index)
+    looks, place = look_at(index)
     pixels, first = _distinct(index.rows)
-    descriptors = cached(pixels, lambda i: seen[first[i]].frame)
+    descriptors = looks.descriptors.take(np.array([place[i] for i in first], np.int64))
     twins = find_twins(descriptors)
     near = _neighbours(pixels, pixels, twins)
-    rows = flag_rows(_grouped(index.rows, pixels, twins), [one.measured for one in seen])
+    rows = flag_rows(_grouped(index.rows, pixels, twins), looks.measures(place))
     sides, of_rows = sides_of(rows)
-    hint, why = _shortcut(rows, [one.facts for one in seen], seed)
+    hint, why = _shortcut(rows, looks.facts(place), seed)
+    recognised = recognise(rows, pixels, descriptors, known) if known else None
+    told = [*conflicts_within(rows, near), *(recognised.conflicts if recognised else ())]
     return Audit(
         source=index,
         rows=tuple(rows),
@@ -107,10 +105,13 @@ def audit_index(index: Index, *, against: Index | None = None, seed: int = 0) ->
         ),
         sides=sides,
         leaks=tuple(leaks_within(rows, of_rows, near)),
-        conflicts=tuple(conflicts_within(rows, near)),
+        conflicts=tuple(told),
         shortcut=hint,
         shortcut_note=why,
         against=None if against is None else _compare(rows, pixels, descriptors, against),
+        recognised=recognised,
+        pixels=tuple(pixels),
+        descriptors=descriptors,
     )
 
 
@@ -119,29 +120,6 @@ def _check_places(index: Index) -> None:
     for row in index.rows:
         if not index.file(row).is_file():
             raise missing_file_error(index, row)
-
-
-def _look(index: Index) -> list[_Seen]:
-    """Decode every image once."""
-
-    def look(row: Row) -> _Seen:
-        grey = _grey(index, row)
-        seen = view(grey, width=row.width, height=row.height)
-        measured = {name: check.measure(seen) for name, check in CHECKS.items()}
-        return _Seen(frame_of(grey), measured, facts(row, grey, seen=seen))
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(track(pool.map(look, index.rows), "auditing", len(index.rows)))
-
-
-def _grey(index: Index, row: Row) -> Array:
-    """The picture of a row, which must still be the one that was indexed."""
-    grey = read_grey(index.file(row))
-    if hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes()).hexdigest() != row.pixel_digest:
-        raise IndexFileError(
-            f"{index.file(row)}: is another picture than the one indexed. Index the folder again"
-        )
-    return grey
 
 
 def _distinct(rows: Sequence[Row]) -> tuple[list[str], list[int]]:
@@ -181,11 +159,17 @@ def _grouped(rows: Sequence[Row], pixels: Sequence[str], twins: Sequence[Twin]) 
 
 
 def _compare(
-    rows: Sequence[Row], pixels: Sequence[str], descriptors: Descriptors, other: Index
+    rows: Sequence[Row],
+    pixels: Sequence[str],
+    descriptors: Descriptors,
+    against: Index | HashManifest,
 ) -> Comparison:
-    """Look for the rows' pictures in another index."""
-    theirs, first = _distinct(other.rows)
-    held = cached(theirs, lambda i: frame_of(_grey(other, other.rows[first[i]])))
+    """Look for the rows' pictures in another index, or among the digests of a hash manifest."""
+    if isinstance(against, HashManifest):
+        other, theirs, held = against.index, list(against.pixels), against.descriptors
+    else:
+        other = against
+        theirs, held = _described(other)
     twins = find_twins(descriptors, held)
     near = _neighbours(pixels, theirs, twins)
     # Group names of two indexes are compared only by pictures: a patient's name may be a number.
@@ -205,10 +189,18 @@ def _compare(
     return Comparison(other, leaks, apart, tuple(conflicts_across(leaks)))
 
 
+def _described(index: Index) -> tuple[list[str], Descriptors]:
+    """The distinct pixel digests of an index and their descriptors."""
+    pixels, first = _distinct(index.rows)
+    looks, place = look_at(index)
+    return pixels, looks.descriptors.take(np.array([place[i] for i in first], np.int64))
+
+
 def _shortcut(
-    rows: Sequence[Row], known: Sequence[Mapping[str, float | str]], seed: int
+    rows: Sequence[Row], seen: Sequence[Mapping[str, float]], seed: int
 ) -> tuple[Shortcut | None, str]:
     """The shortcut check, or why these rows do not allow it."""
+    known = [{**facts_of_row(row), **facts} for row, facts in zip(rows, seen, strict=True)]
     try:
         labels, groups = [row.label for row in rows], [row.group for row in rows]
         return shortcut(known, labels, groups, seed=seed), ""

@@ -1,6 +1,7 @@
 """Owns the audit's folder: `audit.json`, what was found and the certificate, and `index.csv`.
 
-Enters: the file of an index. Leaves: the folder, which `brainlens report` shows, and the document.
+Enters: the file of an index. Leaves: the folder, which `brainlens report` shows, the document, and
+where it is asked for a hash manifest.
 Paths in the document start from the audited index's own folder, those of the other index from its.
 """
 
@@ -20,7 +21,16 @@ from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.provenance import now, provenance, versions
 from brainlens.data import descriptor, symmetry, twins
 from brainlens.data.audit import Audit, Comparison, audit_index
+from brainlens.data.hashes import (
+    HashManifest,
+    anonymous,
+    is_hashes,
+    load_hashes,
+    save_hashes,
+)
 from brainlens.data.index import Index, Row, moved, read_index, write_index
+from brainlens.data.known_sets import describe as known_sets_of
+from brainlens.data.known_sets import known_sets
 from brainlens.data.leakage import JUDGED, leak_table, sides_of
 from brainlens.data.quality import CHECKS, name_of, unfit
 from brainlens.data.suspects import find_suspects
@@ -35,21 +45,23 @@ METHOD = (
 
 def audit_file(
     path: Path, out: Path, *, against: Path | None = None, predictions: Sequence[Path] = (),
-    drop: bool = False, overwrite: bool = False,
+    drop: bool = False, overwrite: bool = False, known: bool = True, manifest: Path | None = None,
 ) -> Document:  # fmt: skip
     """Audit the index `path` into the folder `out`; answers what `audit.json` holds.
 
-    `predictions` are evaluations of runs of this index, for label errors; `drop` leaves the rows
-    whose picture is unfit out of the new index.
+    `against` is another index or a hash manifest; `predictions` are evaluations of runs of this
+    index, for label errors; `drop` leaves the rows whose picture is unfit out of the new index;
+    `known` also asks which images are of public sets; `manifest` is where a hash manifest of the
+    new index goes.
     """
     started, clock = now(), time.monotonic()
     index = read_index(path)
-    other = read_index(against) if against else None
+    other = None if against is None else _other(against)
     if any(out.resolve() in file.resolve().parents for file in (path, against) if file):
         raise OutputError(f"{out}: holds the index to audit. Choose another folder with -o")
     suspects = find_suspects(index, predictions) if predictions else None
     fresh_folder(out, overwrite=overwrite, kind="audit")
-    audit = audit_index(index, against=other)
+    audit = audit_index(index, against=other, known=known_sets() if known else None)
     rows = [row for row in audit.rows if not (drop and unfit(row))]
     if not rows:
         raise IndexFileError(
@@ -64,7 +76,14 @@ def audit_file(
     document["provenance"] = provenance("audit", 0, started, time.monotonic() - clock)
     write_index(written, out, out / "index.csv")
     write_json(out / "audit.json", document)
+    if manifest:
+        save_hashes(manifest, anonymous(rows), audit.pixels, audit.descriptors)
     return document
+
+
+def _other(path: Path) -> Index | HashManifest:
+    """What to compare with: an index, or a hash manifest."""
+    return load_hashes(path) if is_hashes(path) else read_index(path)
 
 
 def describe(audit: Audit, *, dropped: int = 0) -> Document:
@@ -86,6 +105,7 @@ def describe(audit: Audit, *, dropped: int = 0) -> Document:
         "conflicts": [dataclasses.asdict(conflict) for conflict in audit.conflicts],
         "pairs": [dataclasses.asdict(pair) for pair in audit.pairs],
         "comparison": _comparison(rows, audit.against) if audit.against else None,
+        "known": audit.recognised and known_sets_of(audit.recognised, len(rows)),
         "shortcut": _shortcut(audit),
     }
 
@@ -111,8 +131,17 @@ def certificate(audit: Audit, written: Index) -> Document:
         "sides": audit.sides,
         "leaks": leaks,
         "label conflicts": len(audit.conflicts),
+        "known sets": _public(audit),
         "versions": versions(),
     }
+
+
+def _public(audit: Audit) -> Document | str:
+    """How many images public sets hold, by which manifest."""
+    if audit.recognised is None:
+        return "not looked for"
+    sets = audit.recognised.sets
+    return {"digest": sets.index.digest(), "known": len(audit.recognised.images)}
 
 
 def _counts(audit: Audit) -> dict[str, int]:

@@ -25,6 +25,7 @@ MOVED_CODE = 0.9  # if the best small move of the window brings it here
 RIDGE = 0.05  # keeps that move small where the code says little about it
 LARGEST_MOVE = 0.25  # of the window
 PART = 4096  # pairs moved at once
+ROUNDING = 1e-4  # by which two ways to one cosine may differ
 
 
 @dataclass(frozen=True)
@@ -80,32 +81,58 @@ _SAME = np.array([1, 0, 1, 0], np.float32)
 _OUTWARD = np.array([1, -INNER, 1, -INNER], np.float32) / np.float32(1 - 2 * INNER)
 _INWARD = np.array([1 - 2 * INNER, INNER, 1 - 2 * INNER, INNER], np.float32)
 _ALL = range(symmetry.COUNT)
+_ONES = np.ones((1, len(VERTICAL)), np.float32)
+_SIGNS = np.concatenate(  # (CODE, FLIPS): what the flips do to a code
+    [symmetry.turn_codes(_ONES, g, VERTICAL, HORIZONTAL) for g in range(symmetry.FLIPS)]
+).T
 
 
 def _still(
     a: Descriptors, turned: list[Array], own: int, other: int, line: Array, diagonal: bool
 ) -> Pairs:
-    """Pairs whose codes of two given parts agree as they are, all with one map."""
-    codes = [c[:, other] for c in turned]
-    i, j, g, score = _search(a.codes[:, own], codes, FRAME_CODE, diagonal)
+    """Pairs whose codes of two given parts agree as they are, all with one map.
+
+    A flip changes only signs, so no flip brings a pair above the product of absolute codes: one
+    product sifts four symmetries.
+    """
+    codes = a.codes[:, own]
+    found = []
+    for first in (0, symmetry.FLIPS):  # as it is, transposed
+        theirs = turned[first][:, other]
+        i, j = _above(np.abs(codes) @ np.abs(theirs).T, FRAME_CODE - ROUNDING, diagonal)
+        for at in range(0, len(i), PART):
+            few_i, few_j = i[at : at + PART], j[at : at + PART]
+            score = (codes[few_i] * theirs[few_j]) @ _SIGNS  # (P, FLIPS)
+            k, flip = np.nonzero(score > FRAME_CODE)
+            found.append((few_i[k], few_j[k], first + flip, score[k, flip]))
+    i, j, g, score = _stacked(found)
     return Pairs(i, j, g, np.tile(line, (len(i), 1)), score)
 
 
-def _search(
-    codes: Array, turned: list[Array], least: float, diagonal: bool
-) -> tuple[Array, Array, Array, Array]:
+def _above(cosines: Array, least: float, diagonal: bool) -> tuple[Array, Array]:
+    """i and j of a table's cells above `least`; i < j on the diagonal."""
+    i, j = np.divmod(np.flatnonzero(cosines.ravel() > least), cosines.shape[1])
+    if diagonal:
+        keep = i < j
+        return i[keep], j[keep]
+    return i, j
+
+
+def _stacked(found: Sequence[tuple[Array, Array, Array, Array]]) -> tuple[Array, ...]:
+    """Columns i, j, symmetry and cosine of parts, one after the other."""
+    empty = np.zeros(0, np.int64)
+    parts = [(empty, empty, empty, np.zeros(0, np.float32)), *found]
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def _search(codes: Array, turned: list[Array], least: float, diagonal: bool) -> tuple[Array, ...]:
     """i, j, symmetry and cosine of the pairs above `least`; i < j on the diagonal."""
     found = []
     for g, others in enumerate(turned):
-        cosines = (codes @ others.T).ravel()
-        flat = np.flatnonzero(cosines > least)
-        i, j = np.divmod(flat, len(others))
-        if diagonal:
-            keep = i < j
-            i, j, flat = i[keep], j[keep], flat[keep]
-        found.append((i, j, np.full(len(i), g), cosines[flat]))
-    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
-    return columns[0], columns[1], columns[2], columns[3]
+        cosines = codes @ others.T
+        i, j = _above(cosines, least, diagonal)
+        found.append((i, j, np.full(len(i), g), cosines[i, j]))
+    return _stacked(found)
 
 
 def _best(pairs: Pairs, at: int, to: int) -> Pairs:

@@ -7,20 +7,19 @@ whatever the groups say: an index that was never audited has twins in different 
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from brainlens.core.errors import IndexFileError
-from brainlens.core.images import read_grey
+import numpy as np
+
 from brainlens.core.provenance import versions
 from brainlens.data import descriptor, symmetry, twins
-from brainlens.data.descriptor import Array, Descriptors, frame_of
-from brainlens.data.descriptor_store import cached
+from brainlens.data.descriptor import Descriptors
 from brainlens.data.index import Index, Row, missing_file_error
 from brainlens.data.leakage import KINDS, Leak, leaks_between
+from brainlens.data.looks import look_at
 
 METHOD = (
     "copies by SHA-256 of bytes and of grey pixels; twins by cosine codes, then registration and "
@@ -93,20 +92,12 @@ def groups_certificate(judged: Sequence[Row], learned: Sequence[Row]) -> dict[st
 
 def _described(index: Index, rows: Sequence[Row]) -> tuple[list[str], Descriptors]:
     """The distinct pictures of rows, by pixel digest, and their descriptors."""
-    first = {row.pixel_digest: row for row in reversed(rows)}
-    pixels = list(first)
-    return pixels, cached(pixels, lambda i: _frame(index, first[pixels[i]]))
-
-
-def _frame(index: Index, row: Row) -> Array:
-    if not index.file(row).is_file():
-        raise missing_file_error(index, row)
-    grey = read_grey(index.file(row))
-    if hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes()).hexdigest() != row.pixel_digest:
-        raise IndexFileError(
-            f"{index.file(row)}: is another picture than the one indexed. Index the folder again"
-        )
-    return frame_of(grey)
+    for row in rows:
+        if not index.file(row).is_file():
+            raise missing_file_error(index, row)
+    looks, place = look_at(Index(tuple(rows), index.folder))
+    first = {row.pixel_digest: look for row, look in zip(rows, place, strict=True)}
+    return list(first), looks.descriptors.take(np.array(list(first.values()), np.int64))
 
 
 def _twins(

@@ -9,7 +9,7 @@ picture only changes signs and order of a code's coefficients, so one code serve
 symmetries (symmetry).
 
 Sizes an image in memory: frame 16,384 bytes, thumb 1,024, codes, slopes and windows 1,528. The
-compact form (descriptor_store) holds codes, windows and marks, the bare signs of 155 finer
+compact form (compact) holds codes, windows and marks, the bare signs of 155 finer
 coefficients: 186 bytes, from which no more than a blur of about 10 x 10 can be rebuilt.
 """
 
@@ -195,7 +195,11 @@ def _head_windows(mass: Array) -> Array:
 
 def marks(frames: Array, windows: Array) -> Array:
     """(N, FRAME, FRAME) uint8 and windows (N, 4) to (N, MARKS) int8 signs of finer waves."""
-    tones, _ = even_tones(halved(frames))
+    return marks_of(even_tones(halved(frames))[0], windows)
+
+
+def marks_of(tones: Array, windows: Array) -> Array:
+    """`marks` of even tones (N, SMALL, SMALL)."""
     across, down = (_waves(windows[:, k : k + 2], FINE_ORDERS) for k in (0, 2))
     table = down @ tones @ across.transpose(0, 2, 1)  # (N, FINE_ORDERS, FINE_ORDERS)
     fine = table[:, MARK_VERTICAL, MARK_HORIZONTAL]

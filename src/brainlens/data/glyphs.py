@@ -22,26 +22,32 @@ def glyphs(seen: View) -> float:
     x = seen.grey
     if seen.span < 1 or min(x.shape) < 16:
         return math.nan
-    strokes = x - _opening(x, 7) > max(_CONTRAST, 0.45 * seen.span)
-    lit = _halved((x > seen.low + 0.15 * seen.span) | strokes)
+    # Whole levels: a comparison with a float would turn every pixel into one.
+    strokes = x - _opening(x, 7) > int(max(_CONTRAST, 0.45 * seen.span))
+    if not strokes.any():
+        return 0.0
+    lit = _halved((x > int(seen.low + 0.15 * seen.span)) | strokes)
     strokes = _halved(strokes)
     if not strokes.any():
         return 0.0
     parts, n = ndimage.label(lit, np.ones((3, 3)))
+    if n == 1:
+        return 0.0
     boxes = ndimage.find_objects(parts)
     tall = np.array([box[0].stop - box[0].start for box in boxes])
     wide = np.array([box[1].stop - box[1].start for box in boxes])
     head = int(np.argmax(tall * wide))
-    area, thin = (np.bincount(parts[of], minlength=n + 1)[1:] for of in (lit, strokes))
+    area = np.bincount(parts.ravel(), minlength=n + 1)[1:]
+    thin = np.bincount((parts * strokes).ravel(), minlength=n + 1)[1:]
     small = (tall <= 0.06 * x.shape[0]) & (wide <= 0.25 * x.shape[1])
     shaped = (np.maximum(tall, wide) >= 3) & (np.minimum(tall, wide) >= 2) & (tall < 4 * wide)
     letters = small & shaped & (thin >= 0.5 * area)
     letters[head] = False
     if not letters.any():
         return 0.0
-    covered = _window(_between(parts == head + 1).astype(np.uint8), 5, np.maximum) > 0
-    letters[np.unique(parts[covered & (parts > 0)]) - 1] = False
-    return float(letters.sum())
+    covered = _window(_between(parts == head + 1).view(np.uint8), 5, np.maximum)
+    hit = np.bincount((parts * covered).ravel(), minlength=n + 1)[1:] > 0
+    return float((letters & ~hit).sum())
 
 
 def _halved(mask: Mask) -> Mask:
@@ -55,9 +61,10 @@ def _between(mask: Mask) -> Mask:
     """Set what lies between set pixels both in its row and in its column."""
     spans = np.ones_like(mask)
     for turned, out in ((mask, spans), (mask.T, spans.T)):
-        since = np.maximum.accumulate(turned, axis=1)
-        until = np.maximum.accumulate(turned[:, ::-1], axis=1)[:, ::-1]
-        out &= since & until
+        n = turned.shape[1]
+        first = np.where(turned.any(1), turned.argmax(1), n)[:, None]
+        last = n - 1 - turned[:, ::-1].argmax(1)[:, None]
+        out &= (np.arange(n) >= first) & (np.arange(n) <= last)
     return spans
 
 
@@ -67,12 +74,21 @@ def _opening(grey: Grey, size: int) -> Grey:
 
 
 def _window(grey: Grey, size: int, extreme: np.ufunc) -> Grey:
-    """Running extreme over a square of odd `size`, by doubling; edges repeat."""
-    grey = np.pad(grey, size // 2, mode="edge")
+    """Running extreme over a square of odd `size`, by doubling; edges repeat.
+
+    The padded picture is one long line, shifted by pixels and by rows: what runs over the end of a
+    row falls in the margin that is cut off.
+    """
+    rows, columns = grey.shape
+    padded = np.pad(grey, size // 2, mode="edge")
+    stride = padded.shape[1]
+    line = padded.ravel()
     width = 1
     while width < size:
         step = min(width, size - width)
-        grey = extreme(grey[:-step], grey[step:])
-        grey = extreme(grey[:, :-step], grey[:, step:])
+        line = extreme(line[:-step], line[step:])
+        line = extreme(line[: -step * stride], line[step * stride :])
         width += step
-    return grey
+    whole = np.zeros(rows * stride, grey.dtype)
+    whole[: len(line)] = line
+    return whole.reshape(rows, stride)[:, :columns]

@@ -10,11 +10,12 @@ import csv
 import dataclasses
 import hashlib
 import io
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from brainlens.core.errors import IndexFileError
@@ -186,8 +187,40 @@ def moved(rows: Sequence[Row], folder: Path, target: Path) -> list[Row]:
 
 
 def missing_file_error(index: Index, row: Row) -> IndexFileError:
-    """The error for a row whose image has moved."""
+    """The error for a row whose image has moved: where it should be, and which root to give."""
+    file = index.file(row)
+    inner = _below_root(index, row)
+    root = file.parents[len(inner) - 1]
+    told = f"{file}: no such file, though the index lists it. "
+    elsewhere = _root_now(index, row, inner)
+    if elsewhere:
+        return IndexFileError(
+            f"{told}The images lie below {elsewhere} now: index them there, brainlens index "
+            f"{elsewhere} -o index.csv"
+        )
     return IndexFileError(
-        f"{index.file(row)}: no such file, though the index lists it. Put the images back beside "
-        "the index, or index the folder where they are now"
+        f"{told}Put the images back beside the index, below {root}, or give the folder where they "
+        "are now: brainlens index FOLDER -o index.csv"
     )
+
+
+def _below_root(index: Index, row: Row) -> tuple[str, ...]:
+    """The end of a row's path, below the folder that all rows share; with the class at least."""
+    parts = PurePosixPath(row.path).parts
+    folders = {PurePosixPath(other.path).parent.parts for other in index.rows}
+    shared = itertools.takewhile(lambda same: len(set(same)) == 1, zip(*folders, strict=False))
+    return parts[min(len(list(shared)), max(len(parts) - 2, 0)) :]
+
+
+def _root_now(index: Index, row: Row, inner: tuple[str, ...]) -> Path | None:
+    """The folder that now stands where the images' root stood, if it is near; else None."""
+    own = index.folder.resolve()
+    near = [Path(), index.folder, own.parent, own.parent.parent]
+    near += [child for base in near[:2] for child in sorted(base.glob("*")) if child.is_dir()]
+    parts = PurePosixPath(row.path).parts
+    ends = [parts[-n:] for n in range(min(len(parts), 6), 1, -1)]
+    for base, end in itertools.product(near, ends):
+        found = base.joinpath(*end)
+        if ".." not in end and len(end) >= len(inner) and found.is_file():
+            return found.parents[len(inner) - 1]
+    return None

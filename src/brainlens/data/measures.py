@@ -17,12 +17,14 @@ from PIL import Image
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
 
 SIDE = 256  # pixels of the longer side at most: what a classifier sees, and fast
 _TILE = 48  # the head's shape needs no more
 _STEP = 40.0  # grey levels between a frame and what lies inside it
 _UNIFORM = 25.0  # standard deviation along a line of the frame, grey levels
 _SEEK = 0.1  # a frame begins in the outer tenth of the picture
+_LEVELS = np.arange(256.0)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class View:
     frame: tuple[int, int, int, int]  # depth at top, bottom, left, right, pixels of the copy
     margin: float  # the deepest of these as a share of its side
     grey: Grey  # at most SIDE a side, frame cut off
+    counts: Integers  # (256,) pixels of `grey` by level
     low: float  # 1st percentile of `grey`
     high: float  # 99th percentile
     tile: Floats  # (48, 48) stretched, 0 = low, 1 = high
@@ -43,6 +46,16 @@ class View:
     def span(self) -> float:
         """Grey levels between the 1st and the 99th percentile."""
         return self.high - self.low
+
+    @property
+    def mean(self) -> float:
+        """Mean grey level."""
+        return float(self.counts @ _LEVELS / self.counts.sum())
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the grey levels."""
+        return math.sqrt(self.counts @ (_LEVELS - self.mean) ** 2 / self.counts.sum())
 
 
 def view(grey: Grey, *, width: int = 0, height: int = 0) -> View:
@@ -55,13 +68,14 @@ def view(grey: Grey, *, width: int = 0, height: int = 0) -> View:
     if min(inner.shape) < 16:
         inner = small
     image = Image.fromarray(inner)
-    shares = np.cumsum(image.histogram()) / inner.size
+    counts = np.array(image.histogram())
+    shares = np.cumsum(counts) / inner.size
     low, high = (float(level) for level in np.searchsorted(shares, (0.01, 0.99)))
     tile = np.asarray(image.resize((_TILE, _TILE), Image.Resampling.BOX), np.float32)
     tile = np.clip((tile - low) / max(high - low, 1.0), 0, 1)
     margin = max(max(cuts[:2]) / small.shape[0], max(cuts[2:]) / small.shape[1])
     file = (width or columns, height or rows)
-    return View(*file, cuts, margin, inner, low, high, tile, _corners(tile))
+    return View(*file, cuts, margin, inner, counts, low, high, tile, _corners(tile))
 
 
 def _shrunk(grey: Grey) -> Grey:
@@ -87,31 +101,41 @@ def _interpolated(grey: Grey, n: int) -> Grey:
     first = place.astype(np.intp)
     second = np.minimum(first + 1, grey.shape[0] - 1)
     part = np.rint((place - first) * 256).astype(np.uint16)[:, None]
-    return np.asarray((grey[first] * (256 - part) + grey[second] * part) >> 8, np.uint8)
+    grey = np.ascontiguousarray(grey)  # rows are taken whole
+    mixed = grey.take(first, axis=0) * (256 - part)
+    mixed += grey.take(second, axis=0) * part
+    mixed >>= 8
+    return np.asarray(mixed, np.uint8)
 
 
 def _frame(grey: Grey) -> tuple[int, int, int, int]:
     """Pixels to cut at top, bottom, left and right so that no frame is left."""
-    levels = grey.astype(np.float32)
-    squares = levels * levels
-    depths: list[int] = []
-    for lines, their_squares in ((levels, squares), (levels.T, squares.T)):
-        share = np.full(lines.shape[1], 1 / lines.shape[1], np.float32)
-        mean = lines @ share
-        spread = np.sqrt(np.maximum(their_squares @ share - mean * mean, 0))
-        depths += [_depth(mean, spread), _depth(mean[::-1], spread[::-1])]
-    return depths[0], depths[1], depths[2], depths[3]
+    top, left = _depth(grey), _depth(grey.T)
+    return top, _depth(grey[::-1]), left, _depth(grey.T[::-1])
 
 
-def _depth(mean: Floats, spread: Floats) -> int:
+def _lines(lines: Grey) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each line."""
+    levels = lines.astype(np.float32)
+    share = np.full(lines.shape[1], 1 / lines.shape[1], np.float32)
+    mean = levels @ share
+    return mean, np.sqrt(np.maximum((levels * levels) @ share - mean * mean, 0))
+
+
+def _depth(lines: Grey) -> int:
     """Where the last uniform bright line that begins in the outer tenth ends; 0: there is none.
 
     The background of a negative is uniform and bright too, but fades into the head: a frame must
     end in a step of 40 grey levels within three lines.
     """
-    n = len(mean)
+    n = len(lines)
+    outer = max(1, round(_SEEK * n))
+    mean, spread = _lines(lines[:outer])
+    if not ((spread <= _UNIFORM) & (mean >= _STEP)).any():
+        return 0
+    mean, spread = _lines(lines)
     depth = line = 0
-    while line < max(1, round(_SEEK * n)):
+    while line < outer:
         end = line + 1
         if spread[line] <= _UNIFORM and mean[line] >= _STEP:
             while end < n // 2 and spread[end] <= _UNIFORM and abs(mean[end] - mean[line]) < 30:
@@ -173,12 +197,12 @@ def _edge_ratio(x: NDArray[np.int16], step: int) -> float:
     centre, above, below = x[rows, 1:-1], x[:-2:step, 1:-1], x[2::step, 1:-1]
     left, right = x[rows, :-2], x[rows, 2:]
     steep = np.abs(right - left) + np.abs(below - above)  # (H/step, W-2) about twice the slope
-    nth = int(0.95 * steep.size)
-    limit = max(1, int(np.partition(steep, nth, axis=None)[nth]))
-    edges = steep >= limit
-    bend = np.abs(left + right + above + below - 4 * centre)
-    slope = int(steep[edges].sum())
-    return int(bend[edges].sum()) / slope if slope else math.nan
+    counts = np.bincount(steep.ravel())
+    limit = max(1, int(np.searchsorted(counts.cumsum(), int(0.95 * steep.size), side="right")))
+    edges = steep >= np.int16(limit)
+    bend = np.abs(left[edges] + right[edges] + above[edges] + below[edges] - 4 * centre[edges])
+    slope = int(counts[limit:] @ np.arange(limit, len(counts)))
+    return int(bend.sum()) / slope if slope else math.nan
 
 
 def inversion(seen: View) -> float:
@@ -186,7 +210,8 @@ def inversion(seen: View) -> float:
     if seen.span < 1:
         return math.nan
     quarter = _TILE // 4
-    centre = float(np.median(seen.tile[quarter:-quarter, quarter:-quarter]))
+    inner = np.sort(seen.tile[quarter:-quarter, quarter:-quarter], axis=None)
+    centre = float(inner[[(inner.size - 1) // 2, inner.size // 2]].mean())  # np.median, sooner
     return float(np.sort(seen.corners)[1]) - centre
 
 
@@ -212,10 +237,10 @@ def headness(seen: View) -> float:
     if np.sort(corners)[1] > 0.8 and inversion(seen) > 0.1:
         tile, corners = 1 - tile, 1 - corners
     pair = float(np.maximum(corners, np.roll(corners, 1)).min())
-    ring = np.ones(tile.shape, bool)
-    ring[3:-3, 3:-3] = False
     agreement, filled = _ellipse(tile > 0.15)
-    dark = float((tile[ring] < 0.2).mean())
+    inner = tile[3:-3, 3:-3]
+    count = int((tile < 0.2).sum()) - int((inner < 0.2).sum())
+    dark = count / (tile.size - inner.size)  # of the ring
     return dark + agreement - 5 * pair - 5 * max(0.0, 0.6 - filled)
 
 

@@ -68,18 +68,29 @@ class Shortcut:
         )
 
 
-def facts(row: Row, grey: Grey, *, seen: View | None = None) -> dict[str, float | str]:
-    """What the check may know of one image; `seen` saves looking twice."""
-    seen = seen or view(grey, width=row.width, height=row.height)
+def facts(row: Row, grey: Grey) -> dict[str, float | str]:
+    """What the check may know of one image."""
+    seen = view(grey, width=row.width, height=row.height)
+    return facts_of_row(row) | facts_of_view(seen)
+
+
+def facts_of_row(row: Row) -> dict[str, float | str]:
+    """What the index tells the check."""
     return {
         "width": float(row.width),
         "height": float(row.height),
         "aspect": row.width / max(1, row.height),
         "mode": row.mode,
         "file type": PurePosixPath(row.path).suffix.lower(),
+    }
+
+
+def facts_of_view(seen: View) -> dict[str, float]:
+    """What the picture tells the check."""
+    return {
         "border": seen.margin,
-        "mean": float(seen.grey.mean()),
-        "std": float(seen.grey.std()),
+        "mean": seen.mean,
+        "std": seen.std,
     }
 
 

@@ -23,6 +23,7 @@ NAMES = (
     "transposed and turned by 180",
 )
 COUNT = len(NAMES)
+FLIPS = 4  # the first of them: no transposition
 
 
 def turn(picture: Array, symmetry: int) -> Array:

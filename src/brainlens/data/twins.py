@@ -18,7 +18,14 @@ import numpy as np
 
 from brainlens.data import symmetry
 from brainlens.data.candidates import Pairs, candidates, join_pairs
-from brainlens.data.descriptor import MARK_HORIZONTAL, MARK_VERTICAL, Descriptors, halved, marks
+from brainlens.data.descriptor import (
+    MARK_HORIZONTAL,
+    MARK_VERTICAL,
+    Descriptors,
+    even_tones,
+    halved,
+    marks_of,
+)
 from brainlens.data.grouping import Components
 from brainlens.data.registration import align
 
@@ -98,7 +105,9 @@ def _marked(one: Descriptors, second: Descriptors, pairs: Pairs) -> Iterator[Twi
         theirs = _turned_windows(second.windows, few).reshape(-1, 2, 2)
         heads = (theirs - shift[:, :, None]) / scale[:, :, None]
         # The map is from whole frames, so a head may reach beyond what the first shows.
-        own = marks(_pick(one.frames, few.i), heads.reshape(-1, 4).astype(np.float32))
+        images, own_row = np.unique(few.i, return_inverse=True)
+        tones, _ = even_tones(halved(_pick(one.frames, images)))
+        own = marks_of(tones[own_row], heads.reshape(-1, 4).astype(np.float32))
         signs = _pick(second.marks, few.j)
         for g in range(1, symmetry.COUNT):
             rows = few.symmetry == g

@@ -1,4 +1,4 @@
-"""Owns what the page says of a training run: its curves, its choice of epoch, where it came from."""
+"""Owns what the page says of a training run: curves, the choice of epoch, where it came from."""
 
 from __future__ import annotations
 
