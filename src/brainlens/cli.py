@@ -87,16 +87,24 @@ def index(
 @click.option("-o", "out", type=_FILE, default=Path("audit"), show_default=True, help="Folder.")
 @click.option("--against", type=_FILE, help="Another index: which of its images are here too?")
 @click.option("--drop", is_flag=True, help="Leave unfit images out of the new index.")
+@click.option("--no-names", is_flag=True, help="Call images by number in audit.html.")
+@click.option("--no-pictures", is_flag=True, help="Show no image in audit.html.")
 @click.option("--overwrite", is_flag=True, help="Replace an audit that exists.")
-def audit(index: Path, out: Path, against: Path | None, drop: bool, overwrite: bool) -> None:
+def audit(
+    index: Path, out: Path, against: Path | None, drop: bool, no_names: bool, no_pictures: bool,
+    overwrite: bool,
+) -> None:  # fmt: skip
     """Find twins, copies, leaks, wrong labels and unfit images in INDEX."""
     from brainlens.data.audit_file import audit_file
+    from brainlens.report.audit_page import write_audit_page
     from brainlens.report.tables import audit_summary
 
     found = audit_file(index, out, against=against, drop=drop, overwrite=overwrite)
     click.echo(audit_summary(found))
     say(f"wrote {out / 'audit.json'} and {out / 'index.csv'}")
-    say(f"next: brainlens split {out / 'index.csv'}, or brainlens report {out} -o report.html")
+    page = write_audit_page(out, names=not no_names, pictures=not no_pictures)
+    say(f"wrote {page.path} ({page.kilobytes:,} KB, {page.holds}); open it in a browser")
+    say(f"next: brainlens split {out / 'index.csv'}")
 
 
 @commands.command()

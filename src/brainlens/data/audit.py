@@ -58,6 +58,7 @@ class Comparison:
     leaks: tuple[Leak, ...]  # images of the audited index that the other one holds
     twins: int  # pairs of pictures, copies aside
     conflicts: tuple[Conflict, ...]
+    pairs: tuple[Pair, ...] = ()  # these; `one` is of the audited index
 
 
 @dataclass(frozen=True)
@@ -200,9 +201,14 @@ def _compare(
         if row.path not in found and row.group in of_group:
             known = of_group[row.group]
             found[row.path] = Leak(row.path, row.label, "", "group", known.seen, known.seen_label)
-    apart = sum(pixels[twin.i] != theirs[twin.j] for twin in twins)
+    own = _distinct(rows)[1]
+    pairs = tuple(
+        Pair(rows[own[t.i]].path, other.rows[first[t.j]].path, t.r, t.transform)
+        for t in twins
+        if pixels[t.i] != theirs[t.j]
+    )
     leaks = tuple(found[row.path] for row in rows if row.path in found)
-    return Comparison(other, leaks, apart, tuple(conflicts_across(leaks)))
+    return Comparison(other, leaks, len(pairs), tuple(conflicts_across(leaks)), pairs)
 
 
 def _shortcut(
