@@ -1,12 +1,12 @@
 """How many of the twins that the audit finds are twins: the pairs that no manifest vouches for.
 
-    python -m benchmarks.audit_precision --sheets /tmp/sheets    # draw every such pair, to be looked at
-    python -m benchmarks.audit_precision                         # precision, from the verdicts so far
+    python -m benchmarks.audit_precision --sheets /tmp/sheets    # draw them, to be looked at
+    python -m benchmarks.audit_precision                         # precision, by the verdicts so far
 
-Needs the shared scans ($BRAINLENS_SHARED). A pair within one `near_dup_group` of the manifest counts
-as true; every other one has been looked at, and its verdict (true, false, unsure) stands in
-docs/results/audit-precision.json under the digests of its pixels. Sheets hold scans: they are for
-the eye, never for the repository.
+Needs the shared scans ($BRAINLENS_SHARED). A pair within one `near_dup_group` of the manifest
+counts as true; every other one has been looked at, and its verdict (true, false, unsure) stands in
+docs/results/audit-precision.json, where each run finds it again by the names of the files. Sheets
+hold scans: they are for the eye, never for the repository.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def figures(found: Found, pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def draw(found: Found, root: Path, folder: Path) -> list[Path]:
-    """Sheets of the unknown pairs, numbered: one, other turned as it, both as one in red and cyan."""
+    """Sheets of the unknown pairs, numbered: one, the other turned as it, both laid over."""
     folder.mkdir(parents=True, exist_ok=True)
     order = sorted(found.unknown, key=lambda twin: twin.r)
     written = []

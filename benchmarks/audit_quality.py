@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from brainlens.core.images import find_images, read_grey
+from brainlens.core.images import find_images, open_image, read_grey, to_grey
 from brainlens.core.places import shared_folder
 from brainlens.core.seeding import generator
+from brainlens.data.measures import colourfulness
 from brainlens.data.quality import CHECKS, flagged, measure
 
 SLICES = {name: f"mri/{name}" for name in ("sartaj", "figshare_extra", "navoneel", "br35h_unique")}
@@ -120,7 +121,8 @@ def rates(folder: Path) -> tuple[dict[str, float], list[str]]:
     strange: list[str] = []
     files = find_images(folder)
     for file in files:
-        flags = flagged(measure(read_grey(file)))
+        image = open_image(file)
+        flags = flagged(measure(to_grey(image), colour=colourfulness(image)))
         found.update(list(flags))
         found["unfit"] += any(CHECKS[name].drop for name in flags)
         if "not-a-slice" in flags:

@@ -106,3 +106,22 @@ def test_the_tables_of_results_are_those_of_their_json() -> None:
 
     for page in pages():
         assert filled(page) == page.read_text("utf-8"), f"run tools/results_table.py ({page})"
+
+
+def test_the_table_of_leaking_protocols_is_that_of_its_json() -> None:
+    from tools.seed_leaks import filled
+
+    page = (ROOT / "docs" / "results" / "leaks.md").read_text("utf-8")
+    result = json.loads((ROOT / "docs" / "results" / "leaks.json").read_text("utf-8"))
+    assert filled(page, result) == page
+
+
+def test_the_stated_precision_is_that_of_its_json() -> None:
+    text = " ".join((ROOT / "docs" / "audit.md").read_text("utf-8").split())
+    held = json.loads((ROOT / "docs" / "results" / "audit-precision.json").read_text("utf-8"))
+    verdicts = held["verdicts"]
+    assert f"{held['pairs found']:,} pairs" in text
+    assert f"{held['not in the manifest']} of them" in text
+    assert f"{verdicts.get('true', 0)} are true" in text
+    assert f"precision {held['precision']:.3f}" in text
+    assert "not looked at" not in verdicts

@@ -4,7 +4,8 @@
     python -m tools.seed_leaks --table    # only write the table again from the JSON
 
 Figures go to docs/results/leaks.json, the table to docs/results/leaks.md. An image leaks where the
-audit finds its copy, its twin or a member of its group in train. Random splits are drawn five times.
+audit finds its copy, its twin or a member of its group in train. Random splits are drawn five
+times.
 """
 
 from __future__ import annotations

@@ -93,5 +93,11 @@ def test_reliability_shows_the_count_of_each_filled_bin() -> None:
 
 
 def test_nothing_to_draw_is_an_empty_drawing() -> None:
-    for svg in (plots.curves([], "loss", None), plots.intervals({}), plots.reliability([]), plots.bars({}), plots.histograms([0], {}, "")):
+    for svg in (
+        plots.curves([], "loss", None),
+        plots.intervals({}),
+        plots.reliability([]),
+        plots.bars({}),
+        plots.histograms([0], {}, ""),
+    ):
         assert svg.startswith("<svg")

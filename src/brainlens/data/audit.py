@@ -18,8 +18,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from PIL import Image
+
 from brainlens.core.errors import IndexFileError
-from brainlens.core.images import read_grey
+from brainlens.core.images import open_image, to_grey
 from brainlens.core.progress import track
 from brainlens.data.descriptor import Array, Descriptors, frame_of
 from brainlens.data.descriptor_store import cached
@@ -34,7 +36,7 @@ from brainlens.data.leakage import (
     leaks_within,
     sides_of,
 )
-from brainlens.data.measures import view
+from brainlens.data.measures import colourfulness, view
 from brainlens.data.quality import CHECKS, flag_rows
 from brainlens.data.shortcut import Shortcut, facts, shortcut
 from brainlens.data.twins import Twin, find_twins, twin_groups
@@ -126,8 +128,9 @@ def _look(index: Index) -> list[_Seen]:
     """Decode every image once."""
 
     def look(row: Row) -> _Seen:
-        grey = _grey(index, row)
-        seen = view(grey, width=row.width, height=row.height)
+        image, grey = _picture(index, row)
+        colour = colourfulness(image)
+        seen = view(grey, width=row.width, height=row.height, colour=colour)
         measured = {name: check.measure(seen) for name, check in CHECKS.items()}
         return _Seen(frame_of(grey), measured, facts(row, grey, seen=seen))
 
@@ -135,14 +138,15 @@ def _look(index: Index) -> list[_Seen]:
         return list(track(pool.map(look, index.rows), "auditing", len(index.rows)))
 
 
-def _grey(index: Index, row: Row) -> Array:
-    """The picture of a row, which must still be the one that was indexed."""
-    grey = read_grey(index.file(row))
+def _picture(index: Index, row: Row) -> tuple[Image.Image, Array]:
+    """The image of a row, which must still be the one that was indexed, and its grey picture."""
+    image = open_image(index.file(row))
+    grey = to_grey(image)
     if hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes()).hexdigest() != row.pixel_digest:
         raise IndexFileError(
             f"{index.file(row)}: is another picture than the one indexed. Index the folder again"
         )
-    return grey
+    return image, grey
 
 
 def _distinct(rows: Sequence[Row]) -> tuple[list[str], list[int]]:
@@ -186,7 +190,7 @@ def _compare(
 ) -> Comparison:
     """Look for the rows' pictures in another index."""
     theirs, first = _distinct(other.rows)
-    held = cached(theirs, lambda i: frame_of(_grey(other, other.rows[first[i]])))
+    held = cached(theirs, lambda i: frame_of(_picture(other, other.rows[first[i]])[1]))
     twins = find_twins(descriptors, held)
     near = _neighbours(pixels, theirs, twins)
     # Group names of two indexes are compared only by pictures: a patient's name may be a number.

@@ -64,5 +64,7 @@ def _holds(thumbnails: Thumbnails, names: bool) -> str:
     kilobytes = round(thumbnails.bytes / 1000)
     said = f"{thumbnails.made} small pictures ({kilobytes:,} KB) {called}"
     if thumbnails.left_out:
-        said += f"; {thumbnails.left_out} more did not fit within {thumbnails.most_bytes / 1e6:g} MB"
+        said += (
+            f"; {thumbnails.left_out} more did not fit within {thumbnails.most_bytes / 1e6:g} MB"
+        )
     return said

@@ -27,10 +27,10 @@ def audit(folder: Path, names: Names = PATHS) -> View:
     """What is said of an audit."""
     file = folder / "audit.json"
     document = read_json(file)
-    names = (
+    wanted = (
         "counts", "classes", "sizes", "modes", "flags", "leaks", "shortcut", "certificate",
     )  # fmt: skip
-    parts = {name: need(document, name, dict, file) for name in names}
+    parts = {name: need(document, name, dict, file) for name in wanted}
     counts = {
         name: need(parts["counts"], name, int, file)
         for name in ("images", "copies", "twin_pairs", "groups_before", "groups", "unfit")
@@ -51,9 +51,7 @@ def audit(folder: Path, names: Names = PATHS) -> View:
         "conflicts": conflicts[:SHOWN],
         "conflicting": len(conflicts),
         "flags": [(name, _flag(flag)) for name, flag in parts["flags"].items()],
-        "flagged": [
-            (names.own(one["path"]), ", ".join(one["flags"])) for one in flagged[:SHOWN]
-        ],
+        "flagged": [(names.own(one["path"]), ", ".join(one["flags"])) for one in flagged[:SHOWN]],
         "flagged_all": len(flagged),
         "pairs": [
             pair | {"one": names.own(pair["one"]), "other": names.own(pair["other"])}
@@ -112,8 +110,7 @@ def _sum(found: Document, name: str) -> int:
 def _leak_tables(leaks: Document, other: Any, names: Names) -> list[View]:
     """One table a side, one for the other index; each with its first images."""
     titled = [
-        (f"{side} images also in {_SIDES[side]}", found, names.own)
-        for side, found in leaks.items()
+        (f"{side} images also in {_SIDES[side]}", found, names.own) for side, found in leaks.items()
     ]
     if other:
         titled.append(("Images also in the other index", other, names.other))

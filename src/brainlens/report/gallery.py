@@ -197,9 +197,7 @@ def _faint(pairs: Sequence[Document], own: Album) -> View:
     return _section("the twins that are least alike", words, cards, len(pairs))
 
 
-def _flags(
-    flagged: Sequence[Document], flags: Mapping[str, Document], own: Album
-) -> list[View]:
+def _flags(flagged: Sequence[Document], flags: Mapping[str, Document], own: Album) -> list[View]:
     """One section a flag, the farthest beyond its threshold first."""
     raised: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
     for image in flagged:
@@ -210,7 +208,8 @@ def _flags(
     for name, flag in flags.items():
         worst = sorted(raised[name], reverse=not flag["beyond"].startswith("<"))
         cards = [
-            {"words": "", "tiles": [own.tile(path, f"{value:g}")]} for value, path in worst[:FLAGGED]
+            {"words": "", "tiles": [own.tile(path, f"{value:g}")]}
+            for value, path in worst[:FLAGGED]
         ]
         words = f"Flagged where {flag['beyond']}: {flag['why']}."
         sections.append(_section(f"flag {name}", words, cards, len(worst)))
