@@ -141,6 +141,7 @@ def main() -> None:
         "twin correlation": TWIN,
         "scans": len(found.rows),
         **figures(found, pairs),
+        "judged": held.get("judged", ""),
         "versions": versions(),
         "measured": now(),
         "pairs": pairs,

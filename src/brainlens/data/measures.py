@@ -220,9 +220,9 @@ def headness(seen: View) -> float:
     The dark share of the outer ring (0-1), plus the agreement (Matthews) of the bright part with
     the ellipse of equal moments, less 5 times the brightness of the darker pair of neighbouring
     corners (a neck or a crop may fill the other pair), less 5 times what the ellipse lacks to be
-    60 % filled (pages of text, line drawings), less 10 times what is coloured beyond a tenth (photos
-    with a dark ground; of 3,929 brain MRI slices the most coloured has 0.07). A negative counts as
-    its positive.
+    60 % filled (pages of text, line drawings), less 10 times what is coloured beyond a tenth (a
+    photo on a dark ground; the most coloured of 3,929 slices of brain MRI has 0.07). A negative
+    counts as its positive.
     """
     if seen.span < 1:
         return math.nan
