@@ -1,7 +1,8 @@
 """Measures how the seeds' protocols leak, with the package's own audit, and writes the table.
 
-    python -m tools.seed_leaks            # all, a few minutes; needs the shared scans
-    python -m tools.seed_leaks --table    # only write the table again from the JSON
+    python -m tools.seed_leaks               # all, a few minutes; needs the shared scans
+    python -m tools.seed_leaks --only Cheng  # those whose name has it; the others stay
+    python -m tools.seed_leaks --table       # only write the table again from the JSON
 
 Figures go to docs/results/leaks.json, the table to docs/results/leaks.md. An image leaks where the
 audit finds its copy, its twin or a member of its group in train. Random splits are drawn five
@@ -193,22 +194,30 @@ def filled(text: str, result: dict[str, Any]) -> str:
     return _TABLE.sub(lambda _: f"<!-- leaks -->\n{table(result)}\n<!-- end -->", text)
 
 
+def keep(row: dict[str, Any]) -> None:
+    """Put one protocol's figures into the JSON, in the order of PROTOCOLS."""
+    path = RESULTS / "leaks.json"
+    held = json.loads(path.read_text("utf-8"))["protocols"] if path.exists() else []
+    known = {old["protocol"]: old for old in held} | {row["protocol"]: row}
+    facts = {"command": "python -m tools.seed_leaks", "seeds": list(SEEDS)}
+    rows = [known[p.name] for p in PROTOCOLS if p.name in known]
+    write_json(path, facts | {"protocols": rows})
+
+
 def main() -> None:
     """Measure, keep, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--table", action="store_true", help="only write the table again")
+    parser.add_argument("--only", default="", help="part of a protocol's name")
     asked = parser.parse_args()
-    if not asked.table:
-        shared = shared_folder()
-        if shared is None:
-            raise SystemExit("needs the shared data: set BRAINLENS_SHARED")
-        measured = []
-        for protocol in PROTOCOLS:
-            measured.append(measure(protocol, shared / "data" / "mri"))
-            say(f"{protocol.name}: {measured[-1]['leaking']:.1%}")
-        facts = {"command": "python -m tools.seed_leaks", "seeds": list(SEEDS)}
-        facts |= {"versions": versions(), "measured": now()}
-        write_json(RESULTS / "leaks.json", facts | {"protocols": measured})
+    shared = shared_folder()
+    if shared is None and not asked.table:
+        raise SystemExit("needs the shared data: set BRAINLENS_SHARED")
+    for protocol in PROTOCOLS:
+        if shared is not None and not asked.table and asked.only in protocol.name:
+            row = measure(protocol, shared / "data" / "mri")
+            keep(row | {"versions": versions(), "measured": now()})
+            say(f"{protocol.name}: {row['leaking']:.1%}")
     page = RESULTS / "leaks.md"
     result = json.loads((RESULTS / "leaks.json").read_text("utf-8"))
     write_atomic(page, filled(page.read_text("utf-8"), result))
