@@ -125,3 +125,25 @@ def test_the_stated_precision_is_that_of_its_json() -> None:
     assert f"{verdicts.get('true', 0)} are true" in text
     assert f"precision {held['precision']:.3f}" in text
     assert "not looked at" not in verdicts
+
+
+def test_the_stated_rates_of_what_is_no_slice_are_those_of_their_json() -> None:
+    text = " ".join((ROOT / "docs" / "audit.md").read_text("utf-8").split())
+    held = json.loads((ROOT / "docs" / "results" / "audit-rates.json").read_text("utf-8"))
+    rates = held["rates"]
+
+    def found(flag: str, *names: str) -> int:
+        return round(sum(rates[name][flag] * rates[name]["images"] for name in names))
+
+    scans = ("sartaj", "figshare_extra", "navoneel", "br35h_unique")
+    for flag, words in (
+        ("not-a-slice", "all 199 paintings of Van Gogh are found, all 19 test pictures"),
+        ("not a slice in grey", "(195, 19 and 79 before"),
+    ):
+        counts = [found(flag, "Van Gogh"), found(flag, "Set5", "Set14"), found(flag, "photos")]
+        expected = [199, 19, 97] if flag == "not-a-slice" else [195, 19, 79]
+        assert counts == expected
+        assert words in text
+        assert found(flag, *scans) == 15
+    assert "97 of 100 photos" in text
+    assert "15 of 3,929 scans" in text
