@@ -75,7 +75,7 @@ def test_a_leaked_twin_is_shown_as_it_is_and_turned_onto_its_original(
     found = {"test": {"images": [leak(judged, seen, "twin")]}}
     (section, *_) = shown(index, pairs=[PAIR], leaks=found)
     (card,) = section["cards"]
-    assert card["words"] == "twin, r 0.991"
+    assert card["words"] == "twin, r 0.991, two labels"
     assert [tile["name"] for tile in card["tiles"]] == [judged, seen, seen]
     first, second, turned = (pixels(tile) for tile in card["tiles"])
     assert first.shape == second.shape[::-1] == turned.shape
@@ -85,13 +85,15 @@ def test_a_leaked_twin_is_shown_as_it_is_and_turned_onto_its_original(
 def test_a_twin_is_known_by_its_pixels_whatever_copy_was_seen(index: Index) -> None:
     found = {"test": {"images": [leak("b.png", "a2.png", "twin"), leak("a2.png", "a.png", "copy")]}}
     section = shown(index, pairs=[PAIR], leaks=found)[0]
-    assert [card["words"] for card in section["cards"]] == ["twin, r 0.991", "exact copy"]
+    assert [card["words"] for card in section["cards"]] == [
+        "twin, r 0.991", "exact copy, two labels",
+    ]  # fmt: skip
 
 
 def test_a_member_of_a_group_is_not_said_to_be_a_twin(index: Index) -> None:
     found = {"test": {"images": [leak("a.png", "d.png", "group")]}}
     card = shown(index, leaks=found)[0]["cards"][0]
-    assert card["words"] == "of one group: a patient, or twins of twins"
+    assert card["words"] == "of one group: a patient, or twins of twins, two labels"
 
 
 def test_a_conflict_shows_both_labels_however_many_images_share_one(index: Index) -> None:

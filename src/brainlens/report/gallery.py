@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from brainlens.data import symmetry
 from brainlens.data.grouping import Components
 from brainlens.data.index import Index
+from brainlens.data.leakage import exclude
 from brainlens.report.artefacts import Document
 from brainlens.report.names import Names
 from brainlens.report.thumbnails import Thumbnails
@@ -127,6 +128,8 @@ def _leak(leak: Document, own: Album, seen: Album, known: Matches) -> View:
         words = "of one group: a patient, or twins of twins"
     else:
         words = f"twin, r {match.r:.3f}"
+    if exclude(leak["label"], leak["seen_label"]):
+        words += ", two labels"
     tiles = [own.tile(leak["path"], "judged"), seen.tile(leak["seen"], "seen")]
     return {"words": words, "tiles": tiles + _turned(seen, leak["seen"], match)}
 
