@@ -199,7 +199,7 @@ def keep(row: dict[str, Any]) -> None:
     path = RESULTS / "leaks.json"
     held = json.loads(path.read_text("utf-8"))["protocols"] if path.exists() else []
     known = {old["protocol"]: old for old in held} | {row["protocol"]: row}
-    facts = {"command": "python -m tools.seed_leaks", "seeds": list(SEEDS)}
+    facts: dict[str, Any] = {"command": "python -m tools.seed_leaks", "seeds": list(SEEDS)}
     rows = [known[p.name] for p in PROTOCOLS if p.name in known]
     write_json(path, facts | {"protocols": rows})
 
