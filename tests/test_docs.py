@@ -133,7 +133,7 @@ def test_the_stated_rates_of_what_is_no_slice_are_those_of_their_json() -> None:
     rates = held["rates"]
 
     def found(flag: str, *names: str) -> int:
-        return round(sum(rates[name][flag] * rates[name]["images"] for name in names))
+        return int(sum(round(rates[name][flag] * rates[name]["images"]) for name in names))
 
     scans = ("sartaj", "figshare_extra", "navoneel", "br35h_unique")
     for flag, words in (
