@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from brainlens.core.images import find_images, read_grey
+from brainlens.core.images import find_images, open_image, read_grey, to_grey
 from brainlens.core.places import shared_folder
 from brainlens.core.seeding import generator
+from brainlens.data.measures import colourfulness
 from brainlens.data.quality import CHECKS, flagged, measure
 
 SLICES = {name: f"mri/{name}" for name in ("sartaj", "figshare_extra", "navoneel", "br35h_unique")}
@@ -33,6 +34,8 @@ OTHERS = {
     "Van Gogh": "vangogh2photo/trainA_vangogh",
     "photos": "vangogh2photo/trainB_photo",
 }
+
+GREY = "not a slice in grey"  # what `not-a-slice` would find if it saw no colour
 
 Plant = Callable[[Image.Image], Image.Image]
 
@@ -121,12 +124,16 @@ def rates(folder: Path) -> tuple[dict[str, float], list[str]]:
     strange: list[str] = []
     files = find_images(folder)
     for file in files:
-        flags = flagged(measure(read_grey(file)))
+        image = open_image(file)
+        grey, colour = to_grey(image), colourfulness(image)
+        flags = flagged(measure(grey, colour=colour))
+        bare = flagged(measure(grey)) if colour else flags
+        found[GREY] += "not-a-slice" in bare
         found.update(list(flags))
         found["unfit"] += any(CHECKS[name].drop for name in flags)
         if "not-a-slice" in flags:
             strange.append(file.relative_to(folder).as_posix())
-    shares = {name: found[name] / len(files) for name in [*CHECKS, "unfit"]}
+    shares = {name: found[name] / len(files) for name in [*CHECKS, "unfit", GREY]}
     return {"images": len(files), **shares}, strange
 
 
@@ -193,23 +200,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-o", type=Path, help="where the JSON goes")
     parser.add_argument("--every", type=int, default=8, help="plant faults in every n-th scan")
+    parser.add_argument("--rates", action="store_true", help="only the rates")
     asked = parser.parse_args()
     shared = shared_folder()
     if shared is None:
         raise SystemExit("needs the shared data: set BRAINLENS_SHARED")
     data = shared / "data"
     result: dict[str, Any] = {"rates": {}, "not-a-slice": {}}
-    print("flag".ljust(14), *(name.rjust(15) for name in [*SLICES, *OTHERS]))
+    print("flag".ljust(20), *(name.rjust(15) for name in [*SLICES, *OTHERS]))
     for name, folder in {**SLICES, **OTHERS}.items():
         result["rates"][name], strange = rates(data / folder)
         if name in SLICES:
             result["not-a-slice"][name] = strange
-    for flag in ["images", *CHECKS, "unfit"]:
+    for flag in ["images", *CHECKS, "unfit", GREY]:
         row = [result["rates"][name][flag] for name in [*SLICES, *OTHERS]]
         cells = [f"{v:15d}" if flag == "images" else f"{v:15.2%}" for v in row]
-        print(flag.ljust(14), *cells)
+        print(flag.ljust(20), *cells)
+    if not asked.rates:
+        more(result, data, asked.every)
+    if asked.o:
+        asked.o.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        print(f"wrote {asked.o}")
+
+
+def more(result: dict[str, Any], data: Path, every: int) -> None:
+    """Recall of planted faults, and speed."""
     scans = [file for folder in SLICES.values() for file in find_images(data / folder)]
-    planted = scans[:: asked.every]
+    planted = scans[::every]
     result["recall"] = {"scans": len(planted), **recall(planted)}
     print(f"\nfault planted in {len(planted)} scans".ljust(44), "flag".rjust(9), "found", "before")
     for name, (flag, _) in PLANTS.items():
@@ -217,9 +234,6 @@ def main() -> None:
         print(name.ljust(43), flag.rjust(9), f"{row['found']:6.1%} {row['before']:6.1%}")
     result["speed"] = speed(scans[::20])
     print("\n" + ", ".join(f"{name} {value:.2f}" for name, value in result["speed"].items()))
-    if asked.o:
-        asked.o.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        print(f"wrote {asked.o}")
 
 
 if __name__ == "__main__":

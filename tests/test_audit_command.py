@@ -23,6 +23,12 @@ def run(*words: str) -> Result:
     return result
 
 
+def words(html: str) -> str:
+    """What a reader sees."""
+    html = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
 def test_audit_then_split_then_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path / "cache"))
@@ -35,6 +41,17 @@ def test_audit_then_split_then_report(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (counts["copies"], counts["twin_pairs"], counts["conflicts"]) == (2, 8, 1)
     assert "2 exact copies, 8 pairs of twins" in said
     assert "brainlens split audit/index.csv" in said
+
+    shown = Path("audit/audit.html").read_text("utf-8")
+    assert "wrote audit/audit.html" in said
+    assert len(shown) < 3_500_000
+    assert "img-src data:" in shown
+    sources = re.findall(r'(?:src|href)="([^"]{,30})', shown)
+    assert sources
+    assert all(source.startswith(("#", "data:image/jpeg;base64,")) for source in sources)
+    assert "Test images, each beside what is in train or val: " in words(shown)
+    assert "The twins that are least alike: 8 of 8" in words(shown)
+    assert all(path in shown for path in found["conflicts"][0]["paths"])
 
     written = read_index(Path("audit/index.csv"))
     assert {row.path for row in written.rows if not written.file(row).is_file()} == set()
@@ -57,4 +74,11 @@ def test_audit_then_split_then_report(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with pytest.raises(OutputError, match="already holds files"):
         run("audit", "random.csv", "-o", "audit")
-    run("audit", "random.csv", "-o", "audit", "--overwrite")
+    run("audit", "random.csv", "-o", "audit", "--overwrite", "--no-names", "--no-pictures")
+    bare = Path("audit/audit.html").read_text("utf-8")
+    assert "<img" not in bare
+    assert "img-src" not in bare
+    assert "no names of files and no images" in words(bare)
+    names = {Path(row.path).stem for row in read_index(Path("random.csv")).rows}
+    assert not [name for name in names if name in bare]
+    assert "random.csv" not in bare

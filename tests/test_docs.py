@@ -110,3 +110,44 @@ def test_the_tables_of_results_are_those_of_their_json() -> None:
 
     for page in pages():
         assert filled(page) == page.read_text("utf-8"), f"run tools/results_table.py ({page})"
+
+
+def test_the_table_of_leaking_protocols_is_that_of_its_json() -> None:
+    from tools.seed_leaks import filled
+
+    page = (ROOT / "docs" / "results" / "leaks.md").read_text("utf-8")
+    result = json.loads((ROOT / "docs" / "results" / "leaks.json").read_text("utf-8"))
+    assert filled(page, result) == page
+
+
+def test_the_stated_precision_is_that_of_its_json() -> None:
+    text = " ".join((ROOT / "docs" / "audit.md").read_text("utf-8").split())
+    held = json.loads((ROOT / "docs" / "results" / "audit-precision.json").read_text("utf-8"))
+    verdicts = held["verdicts"]
+    assert f"{held['pairs found']:,} pairs" in text
+    assert f"{held['not in the manifest']} of them" in text
+    assert f"{verdicts.get('true', 0)} are true" in text
+    assert f"precision {held['precision']:.3f}" in text
+    assert "not looked at" not in verdicts
+
+
+def test_the_stated_rates_of_what_is_no_slice_are_those_of_their_json() -> None:
+    text = " ".join((ROOT / "docs" / "audit.md").read_text("utf-8").split())
+    held = json.loads((ROOT / "docs" / "results" / "audit-rates.json").read_text("utf-8"))
+    rates = held["rates"]
+
+    def found(flag: str, *names: str) -> int:
+        return int(sum(round(rates[name][flag] * rates[name]["images"]) for name in names))
+
+    scans = ("sartaj", "figshare_extra", "navoneel", "br35h_unique")
+    for flag, words in (
+        ("not-a-slice", "all 199 paintings of Van Gogh are found, all 19 test pictures"),
+        ("not a slice in grey", "(195, 19 and 79 before"),
+    ):
+        counts = [found(flag, "Van Gogh"), found(flag, "Set5", "Set14"), found(flag, "photos")]
+        expected = [199, 19, 97] if flag == "not-a-slice" else [195, 19, 79]
+        assert counts == expected
+        assert words in text
+        assert found(flag, *scans) == 15
+    assert "97 of 100 photos" in text
+    assert "15 of 3,929 scans" in text

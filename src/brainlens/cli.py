@@ -99,11 +99,17 @@ def index(
     "--known-sets/--no-known-sets", "known", default=True, show_default=True,
     help="Say which images are of public sets (sartaj, Cheng, navoneel, Br35H).",
 )  # fmt: skip
+@click.option("--no-names", is_flag=True, help="Call images by number in audit.html.")
+@click.option("--no-pictures", is_flag=True, help="Show no image in audit.html.")
 @click.option("--overwrite", is_flag=True, help="Replace an audit that exists.")
-def audit(index: Path, out: Path, manifest: Path | None, overwrite: bool, **asked: Any) -> None:
+def audit(
+    index: Path, out: Path, manifest: Path | None, overwrite: bool, no_names: bool,
+    no_pictures: bool, **asked: Any,
+) -> None:  # fmt: skip
     """Find twins, copies, leaks, wrong labels and unfit images in INDEX."""
     from brainlens.data.audit_file import audit_file
     from brainlens.data.known_sets import sentence
+    from brainlens.report.audit_page import write_audit_page
     from brainlens.report.tables import audit_summary
 
     if manifest:
@@ -115,7 +121,9 @@ def audit(index: Path, out: Path, manifest: Path | None, overwrite: bool, **aske
     if manifest:
         say(f"wrote {manifest}; it holds no picture, patient or file name")
     say(f"wrote {out / 'audit.json'} and {out / 'index.csv'}")
-    say(f"next: brainlens split {out / 'index.csv'}, or brainlens report {out} -o report.html")
+    page = write_audit_page(out, names=not no_names, pictures=not no_pictures)
+    say(f"wrote {page.path} ({page.kilobytes:,} KB, {page.holds}); open it in a browser")
+    say(f"next: brainlens split {out / 'index.csv'}")
 
 
 @commands.command()

@@ -56,5 +56,7 @@ def test_the_public_sets_and_their_manifest_give_four_classes(shared: Path) -> N
         assert row.fold == fact["patient_fold"].replace("0", "")
         assert bool(row.patient) == (fact["slice_run"] != "0")
         doubted = fact["figshare_label"] not in ("", row.label)
-        assert row.flags == (f"second-label={fact['figshare_label']}" if doubted else "")
+        notes = [f"second-label={fact['figshare_label']}"] * doubted
+        notes += [f"plane={fact['plane_approx']}"] * bool(fact["plane_approx"])
+        assert row.flags == ";".join(notes)
     assert len({row.group for row in rows}) == components(rows, facts)

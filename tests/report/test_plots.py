@@ -25,6 +25,8 @@ DRAWINGS = {
     "confusion": lambda: plots.confusion([[3, 1], [0, 0]], ["a", "b"]),
     "intervals": lambda: plots.intervals(FOREST),
     "reliability": lambda: plots.reliability(BINS),
+    "bars": lambda: plots.bars({"a": {"images": 1200, "groups": 7}, "b": {"images": 3}}),
+    "histograms": lambda: plots.histograms([0, 5, 10], {"a": [3, 0], "b": [0, 1]}, "width"),
 }
 
 
@@ -80,10 +82,22 @@ def test_an_axis_that_does_not_begin_at_zero_says_so() -> None:
     assert not [t for t in texts(plots.intervals(rows)) if "begins" in t]
 
 
+def test_bars_are_numbered_and_histograms_named() -> None:
+    bars = texts(DRAWINGS["bars"]())
+    assert {"1,200", "7", "3", "images", "groups"} <= set(bars)
+    assert {"a", "b", "width"} <= set(texts(DRAWINGS["histograms"]()))
+
+
 def test_reliability_shows_the_count_of_each_filled_bin() -> None:
     assert "37" in texts(plots.reliability(BINS))
 
 
 def test_nothing_to_draw_is_an_empty_drawing() -> None:
-    for svg in (plots.curves([], "loss", None), plots.intervals({}), plots.reliability([])):
+    for svg in (
+        plots.curves([], "loss", None),
+        plots.intervals({}),
+        plots.reliability([]),
+        plots.bars({}),
+        plots.histograms([0], {}, ""),
+    ):
         assert svg.startswith("<svg")

@@ -32,7 +32,7 @@ from brainlens.data.leakage import (
     leaks_within,
     sides_of,
 )
-from brainlens.data.looks import look_at
+from brainlens.data.looks import described, look_at
 from brainlens.data.quality import flag_rows
 from brainlens.data.shortcut import Shortcut, facts_of_row, shortcut
 from brainlens.data.twins import Twin, find_twins, twin_groups
@@ -56,6 +56,7 @@ class Comparison:
     leaks: tuple[Leak, ...]  # images of the audited index that the other one holds
     twins: int  # pairs of pictures, copies aside
     conflicts: tuple[Conflict, ...]
+    pairs: tuple[Pair, ...] = ()  # these; `one` is of the audited index
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def _compare(
         other, theirs, held = against.index, list(against.pixels), against.descriptors
     else:
         other = against
-        theirs, held = _described(other)
+        theirs, held = described(other)
+    first = dict(zip(*_distinct(other.rows), strict=True))
     twins = find_twins(descriptors, held)
     near = _neighbours(pixels, theirs, twins)
     # Group names of two indexes are compared only by pictures: a patient's name may be a number.
@@ -184,16 +186,14 @@ def _compare(
         if row.path not in found and row.group in of_group:
             known = of_group[row.group]
             found[row.path] = Leak(row.path, row.label, "", "group", known.seen, known.seen_label)
-    apart = sum(pixels[twin.i] != theirs[twin.j] for twin in twins)
+    own = _distinct(rows)[1]
+    pairs = tuple(
+        Pair(rows[own[t.i]].path, other.rows[first[theirs[t.j]]].path, t.r, t.transform)
+        for t in twins
+        if pixels[t.i] != theirs[t.j]
+    )
     leaks = tuple(found[row.path] for row in rows if row.path in found)
-    return Comparison(other, leaks, apart, tuple(conflicts_across(leaks)))
-
-
-def _described(index: Index) -> tuple[list[str], Descriptors]:
-    """The distinct pixel digests of an index and their descriptors."""
-    pixels, first = _distinct(index.rows)
-    looks, place = look_at(index)
-    return pixels, looks.descriptors.take(np.array([place[i] for i in first], np.int64))
+    return Comparison(other, leaks, len(pairs), tuple(conflicts_across(leaks)), pairs)
 
 
 def _shortcut(

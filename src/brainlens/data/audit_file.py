@@ -21,6 +21,7 @@ from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.provenance import now, provenance, versions
 from brainlens.data import descriptor, symmetry, twins
 from brainlens.data.audit import Audit, Comparison, audit_index
+from brainlens.data.census import census
 from brainlens.data.hashes import (
     HashManifest,
     anonymous,
@@ -94,6 +95,7 @@ def describe(audit: Audit, *, dropped: int = 0) -> Document:
         "classes": {label: _class(rows, label) for label in audit.source.labels},
         "sizes": _commonest(f"{row.width} x {row.height}" for row in rows),
         "modes": _commonest(row.mode for row in rows),
+        "census": census(rows),
         "flags": _flags(rows),
         "flagged": [
             {"path": row.path, "label": row.label, "flags": notes}
@@ -214,6 +216,7 @@ def _comparison(rows: Sequence[Row], other: Comparison) -> Document:
         "images": _listed(other.leaks),
         "twin_pairs": other.twins,
         "conflicts": [dataclasses.asdict(conflict) for conflict in other.conflicts],
+        "pairs": [dataclasses.asdict(pair) for pair in other.pairs],
     }
 
 

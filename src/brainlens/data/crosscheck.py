@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from brainlens.core.provenance import versions
 from brainlens.data import descriptor, symmetry, twins
 from brainlens.data.descriptor import Descriptors
 from brainlens.data.index import Index, Row, missing_file_error
 from brainlens.data.leakage import KINDS, Leak, leaks_between
-from brainlens.data.looks import look_at
+from brainlens.data.looks import described
 
 METHOD = (
     "copies by SHA-256 of bytes and of grey pixels; twins by cosine codes, then registration and "
@@ -95,9 +93,7 @@ def _described(index: Index, rows: Sequence[Row]) -> tuple[list[str], Descriptor
     for row in rows:
         if not index.file(row).is_file():
             raise missing_file_error(index, row)
-    looks, place = look_at(Index(tuple(rows), index.folder))
-    first = {row.pixel_digest: look for row, look in zip(rows, place, strict=True)}
-    return list(first), looks.descriptors.take(np.array(list(first.values()), np.int64))
+    return described(Index(tuple(rows), index.folder))
 
 
 def _twins(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -217,10 +218,16 @@ def _read(item: _Found, label: str, facts: Known, label_map: Mapping[str, str]) 
         mode=image.mode,
         group="",
         patient=facts.patient,
-        flags=_doubt(label, facts.second_label, label_map),
+        flags=";".join(filter(None, _notes(label, facts, label_map))),
         fold=facts.fold,
         official=item.official or SPLIT_FOLDERS.get(facts.official.lower(), ""),
     )
+
+
+def _notes(label: str, facts: Known, label_map: Mapping[str, str]) -> tuple[str, str]:
+    """What a manifest says that has no column of its own: a second label, the plane."""
+    plane = re.sub(r"[^\w-]", "", facts.plane.lower())
+    return _doubt(label, facts.second_label, label_map), f"plane={plane}" if plane else ""
 
 
 def _doubt(label: str, second_label: str, label_map: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from brainlens.core.errors import ImageError, IndexFileError, UserError
 from brainlens.core.images import open_image, to_grey
@@ -27,7 +28,7 @@ from brainlens.data import look_store
 from brainlens.data.descriptor import FRAME, Array, Descriptors, describe, frame_of
 from brainlens.data.descriptor import join as join_descriptors
 from brainlens.data.index import Index, Row
-from brainlens.data.measures import view
+from brainlens.data.measures import colourfulness, view
 from brainlens.data.quality import CHECKS
 from brainlens.data.shortcut import facts_of_view
 
@@ -92,6 +93,15 @@ def look_at(index: Index) -> tuple[Looks, list[int]]:
     return join(parts), [place[row.digest] for row in index.rows]
 
 
+def described(index: Index) -> tuple[list[str], Descriptors]:
+    """The distinct pixel digests of an index, in their order, and their descriptors."""
+    looks, place = look_at(index)
+    first: dict[str, int] = {}
+    for row, look_of in zip(index.rows, place, strict=True):
+        first.setdefault(row.pixel_digest, look_of)
+    return list(first), looks.descriptors.take(np.array(list(first.values()), np.int64))
+
+
 def join(parts: Sequence[Looks]) -> Looks:
     """Looks one after the other."""
     if len(parts) == 1:
@@ -116,9 +126,10 @@ def look(tasks: Sequence[Task]) -> Looks:
     frames = np.empty((len(tasks), FRAME, FRAME), np.uint8)
     measured = np.empty((len(tasks), COLUMNS))
     for k, task in enumerate(tasks):
-        grey = _grey(task)
+        image, grey = _picture(task)
         frames[k] = frame_of(grey)
-        seen = view(grey, width=task.width, height=task.height)
+        colour = colourfulness(image)
+        seen = view(grey, width=task.width, height=task.height, colour=colour)
         measured[k, : len(CHECKS)] = [check.measure(seen) for check in CHECKS.values()]
         facts = facts_of_view(seen)
         measured[k, len(CHECKS) :] = [facts[name] for name in FACTS]
@@ -193,7 +204,7 @@ def _check_unchanged(index: Index, rows: Sequence[Row]) -> None:
     def check(row: Row) -> None:
         task = _task(index, row)
         if hashlib.sha256(_bytes(task)).hexdigest() != row.digest:
-            _grey(task)
+            _picture(task)
 
     with ThreadPoolExecutor(cores()) as pool:
         try:
@@ -211,14 +222,15 @@ def _bytes(task: Task) -> bytes:
         raise ImageError(task.path, error.strerror or "an error", "a readable file") from None
 
 
-def _grey(task: Task) -> Array:
-    """The picture of a file, which must be the one that was indexed; its other bytes may differ."""
+def _picture(task: Task) -> tuple[Image.Image, Array]:
+    """A file's image and grey picture, which must be that of the index; other bytes may differ."""
     data = _bytes(task)
-    grey = to_grey(open_image(data, name=task.path))
+    image = open_image(data, name=task.path)
+    grey = to_grey(image)
     if hashlib.sha256(data).hexdigest() != task.digest:
         pixels = hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes()).hexdigest()
         if pixels != task.pixel_digest:
             raise IndexFileError(
                 f"{task.path}: is another picture than the one indexed. Index the folder again"
             )
-    return grey
+    return image, grey

@@ -1,7 +1,7 @@
 """Owns the joining of a manifest: what somebody knows about images, by file.
 
 Enters: a CSV with a file column (paths relative to the CSV) and columns of patients, folds, twin
-groups, splits or second labels. Leaves: `Known` facts by resolved path.
+groups, splits, planes or second labels. Leaves: `Known` facts by resolved path.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {
     "twins": ("near_dup_group", "twin_group", "group"),
     "official": ("orig_split", "official", "split"),
     "second_label": ("figshare_label", "true_label", "expert_label"),
+    "plane": ("plane", "plane_approx", "orientation"),
 }
 _ZERO_IS_UNKNOWN = ("patient", "fold")
 
@@ -35,6 +36,7 @@ class Known:
     twins: str = ""
     official: str = ""
     second_label: str = ""
+    plane: str = ""  # axial, coronal, sagittal
 
 
 def read_manifest(path: Path) -> dict[Path, Known]:

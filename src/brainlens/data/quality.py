@@ -67,16 +67,18 @@ CHECKS: dict[str, Check] = {
     ),
     "not-a-slice": Check(
         measures.headness, "<", 0.5, True,
-        "dark ring, dark corners, one filled ellipse; half of brain MRI is above 1.72",
+        "dark ring, dark corners, one filled ellipse, no colour; half of brain MRI is above 1.72",
     ),
 }  # fmt: skip
 
 _BEYOND = {"<": operator.lt, ">=": operator.ge}  # both are false for nan: does not apply
 
 
-def measure(grey: Grey, *, width: int = 0, height: int = 0) -> dict[str, float]:
-    """Every measure of one picture, by flag; `width` and `height` are those of its file."""
-    seen = view(grey, width=width, height=height)
+def measure(
+    grey: Grey, *, width: int = 0, height: int = 0, colour: float = 0.0
+) -> dict[str, float]:
+    """Every measure of one picture, by flag; `width`, `height`, `colour` are those of its file."""
+    seen = view(grey, width=width, height=height, colour=colour)
     return {name: check.measure(seen) for name, check in CHECKS.items()}
 
 

@@ -35,6 +35,11 @@ def turn(picture: Array, symmetry: int) -> Array:
     return picture[..., ::-1] if symmetry & 1 else picture
 
 
+def inverse(symmetry: int) -> int:
+    """The symmetry that undoes it: itself, but for the quarter turns."""
+    return {5: 6, 6: 5}.get(symmetry, symmetry)
+
+
 def turn_windows(windows: Array, symmetry: int) -> Array:
     """Windows (N, 4), left, right, top, bottom in 0..1, of the turned pictures."""
     if symmetry & 4:

@@ -1,13 +1,20 @@
-"""Owns what the page says of an audit: `audit.json` in, sentences and tables out; no pictures."""
+"""Owns what the page says of an audit: `audit.json` in, sentences, tables and drawings out.
+
+Pictures of the audited images are not its business: gallery adds them where they are wanted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
+from brainlens.report import plots
 from brainlens.report.artefacts import Document, need, pick, read_json
 from brainlens.report.facts import Facts, facts, plain
+from brainlens.report.names import PATHS, Names
 
 View = dict[str, Any]
 
@@ -16,35 +23,42 @@ LEAK_COLUMNS = ("images", "copy", "twin", "group", "leaking")
 _SIDES = {"test": "train or val", "val": "train"}
 
 
-def audit(folder: Path) -> View:
+def audit(folder: Path, names: Names = PATHS) -> View:
     """What is said of an audit."""
     file = folder / "audit.json"
     document = read_json(file)
-    names = (
+    wanted = (
         "counts", "classes", "sizes", "modes", "flags", "leaks", "shortcut", "certificate",
     )  # fmt: skip
-    parts = {name: need(document, name, dict, file) for name in names}
+    parts = {name: need(document, name, dict, file) for name in wanted}
     counts = {
         name: need(parts["counts"], name, int, file)
         for name in ("images", "copies", "twin_pairs", "groups_before", "groups", "unfit")
     }
-    conflicts = [*need(document, "conflicts", list, file)]
     other = pick(document, "comparison")
-    conflicts += need(other, "conflicts", list, file) if other else []
+    conflicts = [
+        _conflict(one, names.own, names.own) for one in need(document, "conflicts", list, file)
+    ]
+    if other:
+        across = need(other, "conflicts", list, file)
+        conflicts += [_conflict(one, names.own, names.other) for one in across]
     pairs = need(document, "pairs", list, file)
     flagged = need(document, "flagged", list, file)
     return {
         "verdict": _verdict(counts, parts["leaks"], other),
-        "leaks": _leak_tables(parts["leaks"], other),
+        "leaks": _leak_tables(parts["leaks"], other, names),
         "counts": _counts(counts),
-        "conflicts": [_conflict(one) for one in conflicts[:SHOWN]],
+        "conflicts": conflicts[:SHOWN],
         "conflicting": len(conflicts),
         "suspects": pick(document, "suspects"),
         "shown": SHOWN,
         "flags": [(name, _flag(flag)) for name, flag in parts["flags"].items()],
-        "flagged": [(one["path"], ", ".join(one["flags"])) for one in flagged[:SHOWN]],
+        "flagged": [(names.own(one["path"]), ", ".join(one["flags"])) for one in flagged[:SHOWN]],
         "flagged_all": len(flagged),
-        "pairs": pairs[:SHOWN],
+        "pairs": [
+            pair | {"one": names.own(pair["one"]), "other": names.own(pair["other"])}
+            for pair in pairs[:SHOWN]
+        ],
         "pairs_all": len(pairs),
         "classes": [(label, _class(own)) for label, own in parts["classes"].items()],
         "sizes": list(parts["sizes"].items()),
@@ -53,7 +67,12 @@ def audit(folder: Path) -> View:
         "visible": bool(parts["shortcut"].get("visible")),
         "certificate": certificate(parts["certificate"]),
         "facts": facts(pick(document, "provenance")),
-        "command": pick(document, "provenance", "command"),
+        # A command names files and folders.
+        "command": pick(document, "provenance", "command") if names.shown else "",
+        "names_shown": names.shown,
+        "charts": _charts(parts["classes"], pick(document, "census")),
+        "planes": _planes(pick(document, "census", "planes"), list(parts["classes"])),
+        "gallery": [],
     }
 
 
@@ -90,11 +109,13 @@ def _sum(found: Document, name: str) -> int:
     return sum(int(own[name]) for own in found["classes"].values())
 
 
-def _leak_tables(leaks: Document, other: Any) -> list[View]:
+def _leak_tables(leaks: Document, other: Any, names: Names) -> list[View]:
     """One table a side, one for the other index; each with its first images."""
-    titled = [(f"{side} images also in {_SIDES[side]}", found) for side, found in leaks.items()]
+    titled = [
+        (f"{side} images also in {_SIDES[side]}", found, names.own) for side, found in leaks.items()
+    ]
     if other:
-        titled.append(("Images also in the other index", other))
+        titled.append(("Images also in the other index", other, names.other))
     return [
         {
             "title": title[0].upper() + title[1:],
@@ -104,10 +125,13 @@ def _leak_tables(leaks: Document, other: Any) -> list[View]:
             ],
             "sums": [_sum(found, name) for name in LEAK_COLUMNS],
             "found": _sum(found, "leaking") > 0,
-            "images": found["images"][:SHOWN],
+            "images": [
+                leak | {"path": names.own(leak["path"]), "seen": seen(leak["seen"])}
+                for leak in found["images"][:SHOWN]
+            ],
             "images_all": len(found["images"]),
         }
-        for title, found in titled
+        for title, found, seen in titled
     ]
 
 
@@ -123,9 +147,12 @@ def _counts(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(name, counts[key]) for key, name in names.items()]
 
 
-def _conflict(one: Document) -> tuple[str, list[tuple[str, str]]]:
+def _conflict(
+    one: Document, first: Callable[[str], str], rest: Callable[[str], str]
+) -> tuple[str, list[tuple[str, str]]]:
     """The kind, and each image with its label."""
-    paths, labels = one["paths"], one["labels"]
+    given, labels = one["paths"], one["labels"]
+    paths = [(rest if i else first)(path) for i, path in enumerate(given)]
     if len(paths) < len(labels):
         return one["kind"], [(paths[0], " or ".join(labels))]
     return one["kind"], list(zip(paths, labels, strict=True))
@@ -145,4 +172,30 @@ def _flag(flag: Document) -> list[str]:
         flag["beyond"],
         "unfit" if flag["unfit"] else "told",
         flag["why"],
+    ]
+
+
+def _charts(classes: Document, held: Any) -> list[tuple[str, str, Markup]]:
+    """Title, words and drawing: images by class, and their sizes where the audit kept them."""
+    counted = {
+        label: {"images": own["images"], "groups": own["groups"], "unfit": own["unfit"]}
+        for label, own in classes.items()
+    }
+    words = "; ".join(f"{label}: {own['images']}" for label, own in counted.items())
+    charts = [("Images, groups and unfit images by class", words, Markup(plots.bars(counted)))]
+    for side in ("width", "height"):
+        found = pick(held, side)
+        if found:
+            edges, drawn = found["edges"], found["classes"]
+            title = f"{side[0].upper()}{side[1:]} by class"
+            words = f"{title}, from {edges[0]} to {edges[-1]} pixels; the table holds the quartiles"
+            drawing = plots.histograms(edges, drawn, f"{side}, pixels")
+            charts.append((title, words, Markup(drawing)))
+    return charts
+
+
+def _planes(planes: Any, labels: list[str]) -> list[tuple[str, list[int]]]:
+    """By plane: images of each class."""
+    return [
+        (plane, [own.get(label, 0) for label in labels]) for plane, own in (planes or {}).items()
     ]

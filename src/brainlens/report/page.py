@@ -55,6 +55,11 @@ def _render(folders: Sequence[Path]) -> str:
         section = _detect(folder)
         about = {"kind": section.kind, "title": title, "anchor": f"s{number}"}
         views.append(section.view(folder) | about)
+    return render(views, holds="names of image files, and no images")
+
+
+def render(views: Sequence[View], *, holds: str, pictures: bool = False) -> str:
+    """The page of some views; `holds` says what of the images it gives away."""
     evaluations = [view for view in views if view["kind"] == "evaluation"]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -68,6 +73,8 @@ def _render(folders: Sequence[Path]) -> str:
         comparison=sections.comparison(evaluations) if len(evaluations) > 1 else None,
         leaking=[view for view in evaluations if view["leak"]["found"]],
         version=__version__,
+        holds=holds,
+        pictures=pictures,
     )
 
 

@@ -1,0 +1,61 @@
+"""The tools behind the results: what they count is right where it can be counted by hand."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks.audit_precision import Found, figures, listed
+from brainlens.data.sample import SAMPLE_DIR
+from brainlens.data.twins import Twin
+from tools.seed_leaks import Protocol, augmented, measure, of, table
+
+
+def rows(*ids: int) -> list[dict[str, str]]:
+    return [
+        {"file": f"{i}.jpg", "figshare_id": str(i), "near_dup_group": str(i)} for i in ids
+    ]  # fmt: skip
+
+
+def test_a_pair_not_judged_or_unsure_counts_against_precision() -> None:
+    twins = [Twin(0, 1, 0.99), Twin(0, 2, 0.985), Twin(1, 2, 0.98), Twin(2, 3, 0.999)]
+    found = Found(rows(0, 5, 6, 7), twins, twins[:3])
+    judged = [
+        {"one": "0.jpg", "other": "5.jpg", "verdict": "true", "seen": "same"},
+        {"one": "0.jpg", "other": "6.jpg", "verdict": "unsure", "seen": ""},
+    ]
+    pairs = listed(found, judged)
+    assert [(pair["r"], pair["verdict"]) for pair in pairs] == [
+        (0.98, ""), (0.985, "unsure"), (0.99, "true"),
+    ]  # fmt: skip
+    result = figures(found, pairs)
+    assert result["precision"] == pytest.approx(2 / 4)
+    assert result["precision where the manifest is silent"] == pytest.approx(1 / 3)
+    assert result["in one group of the manifest"] == 1
+    assert result["distinct Cheng slices"] == 1  # 5 and 6; 0 is no slice of Cheng's
+    assert result["verdicts"] == {"not looked at": 1, "true": 1, "unsure": 1}
+
+
+@pytest.fixture
+def mri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Ten slices of the sample, no two of them twins, as two classes."""
+    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path / "cache"))
+    for label, name in (("yes", "glioma"), ("no", "none")):
+        folder = tmp_path / "mri" / "navoneel" / label
+        folder.mkdir(parents=True)
+        for number in (1, 7, 13, 19, 31):
+            shutil.copy(SAMPLE_DIR / name / f"{name}-{number:03d}.jpg", folder)
+    return tmp_path / "mri"
+
+
+def test_splitting_leaks_nothing_and_splitting_what_was_augmented_leaks_all(mri: Path) -> None:
+    whole = measure(Protocol("whole", of("navoneel"), 0.2), mri)
+    assert (whole["images"], whole["groups"], whole["leaking"]) == (10, 10, 0)
+    spread = measure(Protocol("augmented", augmented("flips"), 0.2, "why"), mri)
+    assert (spread["images"], spread["groups"]) == (5 * 7 + 5 * 10, 10)
+    assert (spread["least"], spread["most"]) == (1, 1)
+    shown = table({"protocols": [whole, spread]})
+    assert "| 85 / 10 |" in shown
+    assert "- augmented: why." in shown
