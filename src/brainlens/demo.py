@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -80,6 +81,6 @@ def _evaluate(run: Path, index_path: Path, out: Path) -> str:
 
 def _predict(run: Path, index_path: Path) -> str:
     index = read_index(index_path)
-    image = index.file(index.of("test")[0])
+    image = Path(os.path.relpath(index.file(index.of("test")[0]).resolve()))
     answers, _ = Predictor(run).classify([image])
     return tables.predictions_as("table", answers)
