@@ -176,6 +176,39 @@ def reliability(bins: Sequence[Bin]) -> str:
         return _svg(figure)
 
 
+def panels(
+    shown: Sequence[tuple[str, Sequence[str], Mapping[str, Sequence[float | None]]]],
+    what: str,
+    *,
+    across: int = 2,
+) -> str:
+    """Small charts of one scale, (title, points along x, series by name): effects of factors."""
+    rows = -(-len(shown) // across)
+    with style.context(["default", _STYLE]):
+        figure = Figure(figsize=(WIDTH, 0.6 + 1.7 * rows), layout="constrained")
+        grid = figure.subplots(rows, across, sharey=True, squeeze=False).flatten()
+        for axes, (title, points, series) in zip(grid, shown, strict=False):
+            for number, (name, values) in enumerate(series.items()):
+                colour, marker, line = SERIES[number % len(SERIES)]
+                known = _known([(float(x), value) for x, value in enumerate(values)])
+                axes.plot(*known, color=colour, marker=marker, linestyle=line, label=_short(name))
+            axes.set_xticks(range(len(points)), [_short(point, 10) for point in points])
+            axes.set_xlim(-0.3, len(points) - 0.7)
+            axes.set_title(title, fontsize=10.5, color=INK)
+            axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+            axes.tick_params(labelsize=9)
+            axes.grid(True)
+            if len({tuple(own) for _, _, own in shown}) > 1:  # each its own series
+                axes.legend(fontsize=8)
+        for axes in grid[len(shown) :]:
+            axes.set_axis_off()
+        if shown and len({tuple(own) for _, _, own in shown}) == 1 and len(shown[0][2]) > 1:
+            handles, names = grid[0].get_legend_handles_labels()
+            figure.legend(handles, names, loc="outside upper center", ncols=len(names))
+        figure.supylabel(what, fontsize=10.5, color=INK)
+        return _svg(figure)
+
+
 def _axes(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.add_subplot()
