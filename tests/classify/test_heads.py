@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from brainlens.classify import jobs as module
+from brainlens.classify import stacked
 from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import extractor, features, views_of
-from brainlens.classify.heads import Head, Job, Material, apply_head, blocks, train_block
+from brainlens.classify.heads import Head, apply_head, train_block
+from brainlens.classify.jobs import Job, Material, blocks
 from brainlens.classify.loop import OPTIMIZERS
 from brainlens.classify.network import Classifier, load
 from brainlens.classify.stacked import OPTIMIZERS as STACKED
-from brainlens.classify.stacked import Rates
+from brainlens.classify.stacked import Rates, advance
 from brainlens.classify.training import class_numbers, plan, train
 from brainlens.core.errors import ConfigError
 from brainlens.core.seeding import seed_everything
@@ -80,6 +84,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
     "activations": [{"activation": name} for name in ("relu", "elu", "tanh")],
     "no hidden layer": [{"hidden": (), "dropout": share} for share in (0.2, 0.4)],
     "two hidden layers": [{"hidden": (6, 4), "weight_decay": decay} for decay in (0.0, 0.1)],
+    "optimizers and activations in one tensor": [
+        {"optimizer": "adam", "activation": "elu"}, {"optimizer": "sgd", "activation": "tanh"},
+        {"optimizer": "adadelta", "activation": "elu"}, {"optimizer": "adagrad"},
+    ],
     "adam": [{"optimizer": "adam", "weight_decay": 0.1}],
     "sgd": [{"optimizer": "sgd", "weight_decay": 0.1, "momentum": m} for m in (0.0, 0.9)],
     "adagrad": [{"optimizer": "adagrad", "learning_rate": 0.05, "weight_decay": 0.01}],
@@ -130,13 +138,22 @@ def job(**changes: Any) -> Job:
 def test_blocks_hold_what_one_tensor_can() -> None:
     rates = [job(learning_rate=rate, seed=seed) for rate in (0.1, 0.2) for seed in (0, 1, 2)]
     assert [sorted(block) for block in blocks(rates)] == [[0, 1, 2, 3, 4, 5]]
-    mixed = [job(), job(optimizer="sgd"), job(activation="elu"), job(dropout=0.5)]
-    assert sorted(sorted(block) for block in blocks(mixed)) == [[0, 3], [1], [2]]
+    mixed = [job(), job(optimizer="sgd"), job(activation="elu"), job(hidden=(4,)), job(epochs=9)]
+    assert sorted(sorted(block) for block in blocks(mixed)) == [[0, 1, 2], [3], [4]]
     # A variant that lacks a seed cannot stand in the rectangle; a twin is trained as asked.
     ragged = [job(seed=0), job(seed=1), job(dropout=0.5, seed=0), job(seed=0)]
     found = blocks(ragged)
     assert sorted(n for block in found for n in block) == [0, 1, 2, 3]
     assert [0, 1] in [sorted(block) for block in found]
+
+
+def test_a_block_is_of_limited_size_and_no_row_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOGETHER", 7)
+    rows = [job(learning_rate=r, seed=s) for r in (0.1, 0.2, 0.3, 0.4, 0.5) for s in (0, 1)]
+    found = sorted(sorted(block) for block in blocks(rows))
+    assert found == [[0, 1, 2, 3], [4, 5, 6, 7, 8, 9]] or found == [
+        [0, 1], [2, 3, 4, 5], [6, 7, 8, 9],
+    ]  # fmt: skip
 
 
 def test_only_heads_train_together() -> None:
@@ -156,17 +173,32 @@ def test_probabilities_are_the_network_s(tiny_index: Path) -> None:
 
 
 # --- the optimizers -----------------------------------------------------------------------------
+def test_every_optimizer_of_train_has_its_rule() -> None:
+    assert STACKED.keys() == OPTIMIZERS.keys()
+
+
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
-def test_the_rules_are_torch_s_with_a_rate_for_each_head(name: str) -> None:
+def test_the_rules_are_torch_s_with_a_rate_for_each_head(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Twenty steps on one weight a head, against torch.optim on each head alone."""
     generator = torch.Generator().manual_seed(0)
     rates = [0.5, 0.05, 0.005]
     start = torch.randn(3, 1, 4, 5, generator=generator)
     grads = torch.randn(20, 3, 1, 4, 5, generator=generator)
     configs = [TrainConfig(learning_rate=r, weight_decay=0.02, momentum=0.8) for r in rates]
-    ours, state, numbers = start.clone(), {}, Rates(configs, (3, 1))  # type: ignore[var-annotated]
-    for step, grad in enumerate(grads, 1):
-        STACKED[name](ours, grad, state, numbers, step)
+    for largest in (0, 10_000):  # head by head, and all at once
+        monkeypatch.setattr(stacked, "_LARGE", largest)
+        ours, state, numbers = start.clone(), {}, Rates(configs, (3, 1))  # type: ignore[var-annotated]
+        for step, grad in enumerate(grads, 1):
+            advance([name], ours, grad, state, numbers, step)
+        compare_with_torch(name, ours, start, grads, rates)
+
+
+def compare_with_torch(
+    name: str, ours: Tensor, start: Tensor, grads: Tensor, rates: list[float]
+) -> None:
+    """Each head by torch.optim alone."""
     for head, rate in enumerate(rates):
         alone = start[head].clone().requires_grad_()
         options = {"momentum": 0.8} if name == "sgd" else {}

@@ -1,9 +1,9 @@
 """Owns the training of many heads at once: what `train` does to one head on cached features.
 
 Enters: training settings, one set a head, and the features they learn from. Leaves: each head's
-weights at its best epoch, with the epochs' figures. Heads that differ only in numbers (rate,
-dropout, decay, seed, features) stand in one tensor (S, V, units, inputs): S streams of batches by
-V variants that see the same stream, so a step is one matrix product a layer for all of them.
+weights at its best epoch, with the epochs' figures. Heads of one shape, whatever their numbers,
+optimizers, activations, seeds and features, stand in one tensor (S, V, units, inputs): S streams of
+batches by V variants that see the same stream, so a step is one matrix product a layer for all.
 
 Equal seeds give `train`'s weights, up to the order of additions: same first weights, same order of
 pictures, same dropout. fp32 always.
@@ -12,7 +12,7 @@ pictures, same dropout. fp32 always.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,36 +22,14 @@ from torch import Tensor
 
 from brainlens.classify.backbones import backbone
 from brainlens.classify.batches import EpochOrder, epoch_order
-from brainlens.classify.config import TrainConfig
+from brainlens.classify.jobs import Job, Material
 from brainlens.classify.loop import class_weights, cosine_rate
+from brainlens.classify.machine import keep_freed_memory
 from brainlens.classify.network import ACTIVATIONS, Architecture, build_head
-from brainlens.classify.stacked import OPTIMIZERS, Rates
+from brainlens.classify.stacked import Rates, advance
 from brainlens.core.errors import ConfigError
 from brainlens.core.seeding import derive, seed_everything
 from brainlens.data.preprocess import Array
-
-# Settings that may differ between heads of one tensor; any other makes another block.
-VARIANTS = ("dropout", "learning_rate", "weight_decay", "momentum")
-STREAMS = ("seed", "augment", "views")
-
-
-@dataclass(frozen=True)
-class Material:
-    """Features that heads learn from: views of (N, D), and (M, D) to choose the epoch on."""
-
-    train: tuple[Array, ...]
-    classes: Array  # (N,)
-    val: Array
-    val_classes: Array  # (M,)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One head to train: its settings, its shape, and the name of its material."""
-
-    config: TrainConfig
-    architecture: Architecture
-    material: str
 
 
 @dataclass(frozen=True)
@@ -64,37 +42,13 @@ class Head:
     history: list[dict[str, float]]  # val_loss, val_accuracy, val_balanced_accuracy by epoch
 
 
-def blocks(jobs: Sequence[Job]) -> list[list[int]]:
-    """The jobs' numbers, in blocks that one tensor can hold, each streams x variants."""
-    kinds: dict[Hashable, dict[Hashable, dict[Hashable, int]]] = {}
-    for number, job in enumerate(jobs):
-        free = {name: None for name in (*VARIANTS, *STREAMS)}
-        kind = repr(({**dataclasses.asdict(job.config), **free}, _shape(job.architecture)))
-        variant: tuple[Hashable, ...] = tuple(getattr(job.config, name) for name in VARIANTS)
-        stream = (job.material, job.config.seed)
-        while stream in kinds.setdefault(kind, {}).setdefault(variant, {}):
-            variant = (*variant, "again")  # the same head asked for twice
-        kinds[kind][variant][stream] = number
-    found: dict[Hashable, list[list[int]]] = {}
-    for kind, variants in kinds.items():
-        for streams in variants.values():
-            key = (kind, tuple(sorted(streams)))
-            found.setdefault(key, []).append([streams[s] for s in sorted(streams)])
-    return [
-        [n for numbers in zip(*group, strict=True) for n in numbers] for group in found.values()
-    ]
-
-
-def _shape(architecture: Architecture) -> Architecture:
-    return dataclasses.replace(architecture, dropout=0.0)
-
-
 def train_block(
     jobs: Sequence[Job],  # one of `blocks`: stream by stream, the variants in one order
     materials: Mapping[str, Material],
     classes: int,
 ) -> list[Head]:
     """Train heads that fit one tensor; in the order of the jobs."""
+    keep_freed_memory()  # a step takes and frees megabytes
     config = jobs[0].config
     if config.tune != "head":
         raise ConfigError(f"tune={config.tune!r}: only heads train together. Use tune = 'head'")
@@ -122,7 +76,11 @@ class _Stack:
         self.train = [[_tensor(view) for view in material.train] for material in materials]
         self.labels = _tensor(materials[0].classes)
         self.val = torch.stack([_tensor(material.val) for material in materials])  # (S, M, D)
-        self.activation = ACTIVATIONS[jobs[0].architecture.activation]()
+        own = [job.architecture.activation for job in jobs[:variants]]
+        self.activations = {  # by kind: the variants that have it
+            name: [v for v, kind in enumerate(own) if kind == name] for name in dict.fromkeys(own)
+        }
+        self.optimizers = [job.config.optimizer for job in jobs[:variants]]
         self.weights = _first_weights(jobs, self.val.shape[2], classes, (len(streams), variants))
         self.state: list[dict[str, Tensor]] = [{} for _ in self.weights]
         self.step = 0
@@ -156,7 +114,7 @@ class _Stack:
                 )  # fmt: skip
             self.step += 1
             for weight, grad, state in zip(self.weights, grads, self.state, strict=True):
-                OPTIMIZERS[config.optimizer](weight, grad, state, self.rates, self.step)
+                advance(self.optimizers, weight.detach(), grad, state, self.rates, self.step)
 
     def _batches(self, seed: int, epoch: int) -> list[Tensor]:
         order = epoch_order(
@@ -174,7 +132,7 @@ class _Stack:
         for seed in dict.fromkeys(self.seeds):
             start = derive(seed, "step", epoch, number, 0)
             for share in dict.fromkeys(shares):
-                torch.manual_seed(start)
+                torch.default_generator.manual_seed(start)  # not the GPUs', which cost more
                 drawn[seed, share] = F.dropout(one, share)
         return torch.stack(
             [torch.stack([drawn[seed, share] for share in shares]) for seed in self.seeds]
@@ -190,11 +148,19 @@ class _Stack:
         flat = torch.matmul(x, first[0].reshape(streams, -1, inputs).mT)  # (S, B, V * units)
         h = flat.view(streams, rows, self.variants, -1).transpose(1, 2) + first[1][:, :, None]
         for place, (weight, bias) in enumerate(others):
-            h = self.activation(h)
+            h = self._activate(h)
             if mask is not None and place == len(others) - 1:
                 h = h * mask
             h = torch.matmul(h, weight.mT) + bias[:, :, None]
         return h
+
+    def _activate(self, h: Tensor) -> Tensor:
+        """Each variant's own activation, over (S, V, B, units)."""
+        if len(self.activations) == 1:
+            return ACTIVATIONS[next(iter(self.activations))]()(h)  # type: ignore[no-any-return]
+        parts = [ACTIVATIONS[name]()(h[:, own]) for name, own in self.activations.items()]
+        back = torch.tensor([v for own in self.activations.values() for v in own]).argsort()
+        return torch.cat(parts, 1)[:, back]
 
     def _loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """The sum over heads of each head's own mean loss."""

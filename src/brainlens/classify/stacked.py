@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -44,10 +45,9 @@ class Rates:
             rates = [plateau.optimizer.param_groups[0]["lr"] for plateau in self.plateaus]
             self.rate = torch.tensor(rates).view(self.rate.shape)
 
-    def of(self, name: str, weight: Tensor) -> Tensor:
-        """The numbers in a shape that multiplies a weight's heads."""
-        numbers: Tensor = getattr(self, name)
-        return numbers.view(*numbers.shape, *[1] * (weight.ndim - 2))
+    def numbers(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Rate, decay and momentum, each (S, V)."""
+        return self.rate, self.decay, self.momentum
 
 
 def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
@@ -59,69 +59,82 @@ def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
     )  # fmt: skip
 
 
-def _decayed(w: Tensor, g: Tensor, rates: Rates) -> Tensor:
-    """The gradient with weight decay in it (L2)."""
-    return torch.addcmul(g, w, rates.of("decay", w)) if rates.decay.any() else g
+def advance(
+    names: Sequence[str], w: Tensor, g: Tensor, state: State, rates: Rates, step: int
+) -> None:
+    """One step of a weight (S, V, ...) with its gradient; `names` has each variant's rule.
+
+    Large weights go head by head: what one rule reads and writes then stays in the processor.
+    """
+    if not state:
+        state |= {name: torch.zeros_like(w) for name in ("first", "second")}
+    for v, name in enumerate(names):
+        rule = OPTIMIZERS[name]
+        large = w[0, v].numel() > _LARGE
+        for place in [(s, v) for s in range(len(w))] if large else [(slice(None), v)]:
+            shape = (-1, *[1] * (w.ndim - 2)) if not large else ()
+            own = Numbers(*(numbers[place].reshape(shape) for numbers in rates.numbers()), step)
+            rule(w[place], g[place], state["first"][place], state["second"][place], own)
 
 
-def _zeros(state: State, w: Tensor, *names: str) -> list[Tensor]:
-    return [state.setdefault(name, torch.zeros_like(w)) for name in names]
+_LARGE = 4096  # numbers a head
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a rule multiplies with: one number a head."""
+
+    rate: Tensor
+    decay: Tensor
+    momentum: Tensor
+    step: int
 
 
 @torch.no_grad()
-def sgd(w: Tensor, g: Tensor, state: State, rates: Rates, step: int) -> None:
+def sgd(w: Tensor, g: Tensor, moved: Tensor, _: Tensor, own: Numbers) -> None:
     """Momentum without dampening."""
-    g = _decayed(w, g, rates)
-    if rates.momentum.any():
-        if "buffer" in state:
-            state["buffer"].mul_(rates.of("momentum", w)).add_(g)
-        else:
-            state["buffer"] = g.clone()
-        g = state["buffer"]
-    w.sub_(g * rates.of("rate", w))
+    moved.mul_(own.momentum).add_(torch.addcmul(g, w, own.decay))
+    w.sub_(moved * own.rate)
 
 
 @torch.no_grad()
-def adam(w: Tensor, g: Tensor, state: State, rates: Rates, step: int) -> None:
+def adam(w: Tensor, g: Tensor, mean: Tensor, square: Tensor, own: Numbers) -> None:
     """Kingma and Ba (2015), decay as L2."""
-    _moments(w, _decayed(w, g, rates), state, rates, step)
+    _moments(w, torch.addcmul(g, w, own.decay), mean, square, own)
 
 
 @torch.no_grad()
-def adamw(w: Tensor, g: Tensor, state: State, rates: Rates, step: int) -> None:
+def adamw(w: Tensor, g: Tensor, mean: Tensor, square: Tensor, own: Numbers) -> None:
     """Loshchilov and Hutter (2019): decay beside the gradient."""
-    w.mul_(1 - rates.of("rate", w) * rates.of("decay", w))
-    _moments(w, g, state, rates, step)
+    w.mul_(1 - own.rate * own.decay)
+    _moments(w, g, mean, square, own)
 
 
-def _moments(w: Tensor, g: Tensor, state: State, rates: Rates, step: int) -> None:
-    mean, square = _zeros(state, w, "mean", "square")
+def _moments(w: Tensor, g: Tensor, mean: Tensor, square: Tensor, own: Numbers) -> None:
     mean.lerp_(g, 0.1)
     square.mul_(0.999).addcmul_(g, g, value=0.001)
-    size = square.sqrt().div_(math.sqrt(1 - 0.999**step)).add_(1e-8)
-    w.sub_(torch.div(mean, size, out=size).mul_(rates.of("rate", w) / (1 - 0.9**step)))
+    size = square.sqrt().div_(math.sqrt(1 - 0.999**own.step)).add_(1e-8)
+    w.sub_(torch.div(mean, size, out=size).mul_(own.rate / (1 - 0.9**own.step)))
 
 
 @torch.no_grad()
-def adagrad(w: Tensor, g: Tensor, state: State, rates: Rates, step: int) -> None:
+def adagrad(w: Tensor, g: Tensor, total: Tensor, _: Tensor, own: Numbers) -> None:
     """Duchi, Hazan and Singer (2011)."""
-    g = _decayed(w, g, rates)
-    (total,) = _zeros(state, w, "total")
+    g = torch.addcmul(g, w, own.decay)
     total.addcmul_(g, g)
-    w.sub_(torch.div(g, total.sqrt().add_(1e-10)).mul_(rates.of("rate", w)))
+    w.sub_(torch.div(g, total.sqrt().add_(1e-10)).mul_(own.rate))
 
 
 @torch.no_grad()
-def adadelta(w: Tensor, g: Tensor, state: State, rates: Rates, step: int) -> None:
+def adadelta(w: Tensor, g: Tensor, square: Tensor, moved: Tensor, own: Numbers) -> None:
     """Zeiler (2012), rho 0.9."""
-    g = _decayed(w, g, rates)
-    square, moved = _zeros(state, w, "square", "moved")
+    g = torch.addcmul(g, w, own.decay)
     square.mul_(0.9).addcmul_(g, g, value=0.1)
     delta = (moved + 1e-6).sqrt_().div_((square + 1e-6).sqrt_()).mul_(g)
     moved.mul_(0.9).addcmul_(delta, delta, value=0.1)
-    w.sub_(delta.mul_(rates.of("rate", w)))
+    w.sub_(delta.mul_(own.rate))
 
 
-OPTIMIZERS: dict[str, Callable[[Tensor, Tensor, State, Rates, int], None]] = {
+OPTIMIZERS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor, Numbers], None]] = {
     "adam": adam, "adamw": adamw, "sgd": sgd, "adagrad": adagrad, "adadelta": adadelta,
 }  # fmt: skip

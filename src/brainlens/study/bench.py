@@ -20,8 +20,9 @@ from brainlens.classify.backbones import load_pretrained
 from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import Extractor, extractor, features, views_of
-from brainlens.classify.heads import Head, Job, Material, apply_head, blocks, train_block
+from brainlens.classify.heads import Head, apply_head, train_block
 from brainlens.classify.inference import probabilities
+from brainlens.classify.jobs import Job, Material, blocks
 from brainlens.classify.network import Classifier, load
 from brainlens.classify.run import checkpoint_path, read_provenance
 from brainlens.classify.training import class_numbers, plan, pretrained, train

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from brainlens.classify.heads import Material
+from brainlens.classify.jobs import Material
 from brainlens.core.errors import ConfigError
 from brainlens.study.bench import Outcome, Unit, run_unit
 

@@ -189,6 +189,8 @@ def aliases(matrix: Array, names: Sequence[str]) -> list[tuple[str, str, dict[st
         shares = {}
         for c in set(range(matrix.shape[1])) - {a, b}:
             own = _span(_model(matrix, [c]) - _model(matrix, [c]).mean(0))
+            if not own.shape[1]:  # one level left of it
+                continue
             beyond = own - additive @ (additive.T @ own)
             caught = ((inside.T @ beyond) ** 2).sum() / own.shape[1]
             if caught > 1e-9:
