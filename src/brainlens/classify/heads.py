@@ -145,8 +145,9 @@ class _Stack:
         if mask is not None and not others:  # no hidden layer: dropout stands before the product
             h = x[:, None] * mask  # (S, V, B, D)
             return torch.matmul(h, first[0].mT) + first[1][:, :, None]
-        flat = torch.matmul(x, first[0].reshape(streams, -1, inputs).mT)  # (S, B, V * units)
-        h = flat.view(streams, rows, self.variants, -1).transpose(1, 2) + first[1][:, :, None]
+        # This way round the weights' gradient comes out in the weights' own layout.
+        flat = torch.matmul(first[0].reshape(streams, -1, inputs), x.mT)  # (S, V * units, B)
+        h = flat.view(streams, self.variants, -1, rows).mT + first[1][:, :, None]
         for place, (weight, bias) in enumerate(others):
             h = self._activate(h)
             if mask is not None and place == len(others) - 1:
