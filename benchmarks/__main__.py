@@ -22,6 +22,7 @@ from benchmarks import (
     audit_speed,
     seed_a,
     startup,
+    study,
     training,
 )
 from brainlens.core.provenance import now, versions
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "audit-quality": audit_quality.measure_rows,
     "audit-speed": audit_speed.measure,
     "audit-scale": audit_scale.measure,
+    "study": study.measure,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

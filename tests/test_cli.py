@@ -113,6 +113,10 @@ def test_the_whole_road(brainlens: Command, tmp_path: Path) -> None:
         (["train", "x.csv", "-o", "r", "--recipe", "lite"], "did you mean 'lite0'?"),
         (["predict", "--model", "nowhere", "x.png"], "no such checkpoint"),
         (["report", "nowhere"], "nowhere"),
+        (["study", "demo-stdy", "x.csv", "-o", "s"], "did you mean 'demo-study'?"),
+        (["study", "demo-study", "x.csv", "-o", "s"], "no such file"),
+        (["study", "none.toml", "x.csv", "-o", "s"], "none.toml: no such file"),
+        (["study", "demo-study", "x.csv", "-o", "s", "--replicates", "0"], "--replicates"),
         (["evaluate", "nowhere", "x.csv", "-o", "e"], "brainlens train"),
         (["split", "x.csv", "--protocol", "rando"], "random"),
         (["index", "--outt", "x", "y"], "--outt"),
@@ -163,8 +167,13 @@ def test_every_recipe_resolves() -> None:
     from brainlens.classify.config import TrainConfig
     from brainlens.classify.training import plan
     from brainlens.core.config import resolve
-    from brainlens.recipes import list_recipes, read_recipe
+    from brainlens.recipes import list_recipes, read_recipe, recipe_text
+    from brainlens.study.design import read_design
 
     for name, what in list_recipes():
         assert what, name
-        plan(resolve(TrainConfig, read_recipe(name)))
+        if "[factors]" in recipe_text(name):
+            design = read_design(name)
+            plan(design.run(design.levels(0), next(iter(design.arms)), 0))
+        else:
+            plan(resolve(TrainConfig, read_recipe(name)))

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ROAD = [
     "README.md", "docs/your-own-folder.md", "docs/training.md", "docs/evaluation.md",
-    "docs/predicting.md", "docs/audit.md",
+    "docs/predicting.md", "docs/audit.md", "docs/study.md",
 ]  # fmt: skip
 
 
@@ -48,7 +48,9 @@ def test_every_command_of_the_documents_runs(tmp_path: Path) -> None:
             written.add(line)
             if words[0] == "train":
                 words += ["--set", "epochs=2", "--overwrite"]
-            elif words[0] in ("index", "audit", "evaluate", "export"):
+            elif words[0] in ("index", "audit", "evaluate", "export") or (
+                words[0] == "study" and "--resume" not in words
+            ):
                 words.append("--overwrite")
             done = subprocess.run(
                 [sys.executable, "-m", "brainlens.cli", *words],
@@ -97,6 +99,18 @@ def test_the_audit_s_figures_are_those_of_their_json() -> None:
     assert f"{counts['unfit']} unfit images" in said
     for name, own in held["known"]["sets"].items():
         assert f"| {name} | {own['images']:,} | {own['other label']} |" in text
+
+
+def test_the_designs_of_the_documents_are_designs() -> None:
+    import tomllib
+
+    from brainlens.study.design import DesignConfig, parse_design
+
+    text = (ROOT / "docs" / "study.md").read_text("utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.S)
+    assert parse_design(tomllib.loads(block), "docs").array == "L9(3^4)"
+    named = set(tomllib.loads(block)["design"]) | {"runs", "seed"}
+    assert named == {field.name for field in dataclasses.fields(DesignConfig)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,6 +1,6 @@
 """Writes the tables of results into the documents from the JSON beside them.
 
-    python tools/results_table.py
+    python -m tools.results_table
 
 Each table stands between `<!-- table: FOLDER -->` and `<!-- end -->` of a page under docs/ or of
 the README, and is made of the evaluations (`*.json`, as `brainlens evaluate` writes metrics.json)
@@ -14,8 +14,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tools.study_table import markdown
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
+_STUDY = re.compile(r"<!-- study: ([\w-]+) -->\n.*?<!-- end -->", re.S)
 _TABLE = re.compile(r"<!-- table: ([\w-]+) -->\n.*?<!-- end -->", re.S)
 
 
@@ -69,7 +72,8 @@ def filled(page: Path) -> str:
             own = own.replace("](", f"]({step}/")
         return f"<!-- table: {match[1]} -->\n{own}\n<!-- end -->"
 
-    return _TABLE.sub(replace, page.read_text("utf-8"))
+    text = _TABLE.sub(replace, page.read_text("utf-8"))
+    return _STUDY.sub(lambda m: f"<!-- study: {m[1]} -->\n{markdown(m[1])}\n<!-- end -->", text)
 
 
 def pages() -> list[Path]:

@@ -254,6 +254,38 @@ def export(run: Path, out: Path, overwrite: bool) -> None:
 
 
 @commands.command()
+@click.argument("design")
+@click.argument("index", type=_FILE)
+@click.option("-o", "out", type=_FILE, required=True, help="The study folder to write.")
+@click.option("--replicates", type=click.IntRange(1), help="Seeds a row, instead of the design's.")
+@click.option("--ray", default="", metavar="auto|local|ADDRESS", help="Spread over a Ray cluster.")
+@click.option("--against", type=_FILE, help="Another study of INDEX: how far are the choices?")
+@click.option("--resume", is_flag=True, help="Go on with an unfinished study.")
+@click.option("--allow-leaks", is_flag=True, help="Confirm on images seen in training, say so.")
+@click.option("--overwrite", is_flag=True, help="Replace a study that exists.")
+def study(
+    design: str, index: Path, out: Path, replicates: int | None, ray: str, against: Path | None,
+    resume: bool, allow_leaks: bool, overwrite: bool,
+) -> None:  # fmt: skip
+    """Try settings in the rows of DESIGN, a TOML file or a recipe, and say what matters."""
+    from brainlens.report.studied import summary, verdict
+    from brainlens.report.tables import aligned
+    from brainlens.study.design import read_design
+    from brainlens.study.runner import run_study
+
+    plan = read_design(design, replicates=replicates)
+    found = run_study(
+        plan, index, out, ray=ray, resume=resume, overwrite=overwrite, allow_leaks=allow_leaks,
+        against=against,
+    )  # fmt: skip
+    for title, table in summary(found):
+        click.echo(f"{title}\n{aligned(table)}\n" if title else f"{aligned(table)}\n")
+    click.echo(verdict(found))
+    spent = duration(found["seconds"]["all"])
+    say(f"wrote {out} in {spent}; next: brainlens report {out} -o report.html")
+
+
+@commands.command()
 @click.argument("folders", nargs=-1, required=True, type=_FILE)
 @click.option(
     "-o",

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from brainlens.report import plots
+from brainlens.report import plots, tallies
 from brainlens.report.artefacts import Bin, Estimate, History
 
 HISTORY: History = [
@@ -25,8 +25,8 @@ DRAWINGS = {
     "confusion": lambda: plots.confusion([[3, 1], [0, 0]], ["a", "b"]),
     "intervals": lambda: plots.intervals(FOREST),
     "reliability": lambda: plots.reliability(BINS),
-    "bars": lambda: plots.bars({"a": {"images": 1200, "groups": 7}, "b": {"images": 3}}),
-    "histograms": lambda: plots.histograms([0, 5, 10], {"a": [3, 0], "b": [0, 1]}, "width"),
+    "bars": lambda: tallies.bars({"a": {"images": 1200, "groups": 7}, "b": {"images": 3}}),
+    "histograms": lambda: tallies.histograms([0, 5, 10], {"a": [3, 0], "b": [0, 1]}, "width"),
 }
 
 
@@ -97,7 +97,7 @@ def test_nothing_to_draw_is_an_empty_drawing() -> None:
         plots.curves([], "loss", None),
         plots.intervals({}),
         plots.reliability([]),
-        plots.bars({}),
-        plots.histograms([0], {}, ""),
+        tallies.bars({}),
+        tallies.histograms([0], {}, ""),
     ):
         assert svg.startswith("<svg")

@@ -29,7 +29,17 @@ def list_recipes() -> list[tuple[str, str]]:
 
 def read_recipe(name: str) -> dict[str, Any]:
     """The settings of a recipe; an unknown name fails with the nearest one."""
+    settings = tomllib.loads(recipe_text(name))
+    if "factors" in settings:
+        raise ConfigError(
+            f"--recipe {name}: is a study. Run: brainlens study {name} INDEX -o STUDY"
+        )
+    return settings
+
+
+def recipe_text(name: str) -> str:
+    """A recipe as it was written."""
     texts = _texts()
     if name not in texts:
         raise ConfigError(f"--recipe {name}: no such recipe: {nearest(name, texts)}")
-    return tomllib.loads(texts[name])
+    return texts[name]

@@ -262,7 +262,7 @@ def _name(value: Any) -> str:
 
 def _unusable(file: Path, got: str) -> UserError:
     command = "train" if file.name in ("config.toml", "metrics.csv", "provenance.json") else ""
-    command = command or "evaluate"
+    command = command or {"study.json": "study"}.get(file.name, "evaluate")
     return UserError(
         f"{file}: got {got}; expected the file that `brainlens {command}` writes. "
         f"Run `brainlens {command}` again"

@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from brainlens.report import plots
+from brainlens.report import tallies
 from brainlens.report.artefacts import Document, need, pick, read_json
 from brainlens.report.facts import Facts, facts, plain
 from brainlens.report.names import PATHS, Names
@@ -182,14 +182,14 @@ def _charts(classes: Document, held: Any) -> list[tuple[str, str, Markup]]:
         for label, own in classes.items()
     }
     words = "; ".join(f"{label}: {own['images']}" for label, own in counted.items())
-    charts = [("Images, groups and unfit images by class", words, Markup(plots.bars(counted)))]
+    charts = [("Images, groups and unfit images by class", words, Markup(tallies.bars(counted)))]
     for side in ("width", "height"):
         found = pick(held, side)
         if found:
             edges, drawn = found["edges"], found["classes"]
             title = f"{side[0].upper()}{side[1:]} by class"
             words = f"{title}, from {edges[0]} to {edges[-1]} pixels; the table holds the quartiles"
-            drawing = plots.histograms(edges, drawn, f"{side}, pixels")
+            drawing = tallies.histograms(edges, drawn, f"{side}, pixels")
             charts.append((title, words, Markup(drawing)))
     return charts
 

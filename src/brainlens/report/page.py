@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from brainlens import __version__
 from brainlens.core.errors import OutputError, UserError
 from brainlens.core.files import write_atomic
-from brainlens.report import audited, sections, trained
+from brainlens.report import audited, sections, studied, trained
 from brainlens.report.artefacts import pick, read_json
 
 View = dict[str, Any]
@@ -37,6 +37,7 @@ SECTIONS = (
     ),
     Section("run", ("provenance.json", "metrics.csv"), "brainlens train INDEX -o RUN", trained.run),
     Section("audit", ("audit.json",), "brainlens audit INDEX -o AUDIT", audited.audit),
+    Section("study", ("study.json",), "brainlens study DESIGN INDEX -o STUDY", studied.study),
 )
 
 

@@ -1,0 +1,1 @@
+"""Studies of settings: designs, their runs, and the statistics of both."""
