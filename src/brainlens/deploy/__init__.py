@@ -1,0 +1,1 @@
+"""What leaves the workshop: exported models and their predictors."""
