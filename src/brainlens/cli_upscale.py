@@ -82,9 +82,7 @@ def pictures(
 @upscale.command()
 @click.argument("folder", type=_FILE)
 @click.option("-o", "out", type=_FILE, help="Write the figures as JSON.")
-@click.option(
-    "--method", "methods", type=_METHODS, multiple=True, help="Repeatable; default: all."
-)
+@click.option("--method", "methods", type=_METHODS, multiple=True, help="Repeatable; default: all.")
 @_WEIGHTS
 @click.option(
     "--shrink", type=click.Choice(["bicubic", "kspace"]), default="bicubic", show_default=True,
@@ -115,6 +113,53 @@ def score(
         say(f"wrote {out}")
 
 
+@upscale.command()
+@click.argument("data", type=_FILE)
+@click.option("-o", "run", type=_FILE, required=True, help="The run folder to write.")
+@click.option("--recipe", default="sr-mri", show_default=True, help="A recipe by name.")
+@click.option("--config", type=_FILE, help="A TOML file of settings.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable.")
+@click.option("--resume", is_flag=True, help="Go on with an unfinished run.")
+@click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
+def train(
+    data: Path, run: Path, recipe: str, config: Path | None, sets: tuple[str, ...], resume: bool,
+    overwrite: bool,
+) -> None:  # fmt: skip
+    """Fine-tune a generator on the training rows of an index, or on a folder of pictures.
+
+    First on pixels (L1), then against a relativistic discriminator with a perceptual loss; RUN
+    holds both generators and the mean of their weights, model.safetensors.
+    """
+    from brainlens.core.config import parse_sets, read_toml, resolve
+    from brainlens.generative.srconfig import SrConfig
+    from brainlens.recipes import read_recipe
+
+    tables = [read_recipe(recipe, "upscale")] if recipe else []
+    tables += [read_toml(config)] if config else []
+    settings = resolve(SrConfig, *tables, parse_sets(sets))
+    from brainlens.generative.srtraining import train as run_training
+
+    done = run_training(data, run, settings, overwrite=overwrite, resume=resume)
+    for name, figures in done.figures.items():
+        click.echo(f"{name:<10} val PSNR {figures['psnr']:.2f} dB, perceptual {figures['vgg']:.4f}")
+    say(f"wrote {run} in {duration(done.seconds)}; next: brainlens upscale IMAGE -o enlarged "
+        f"--weights {run / 'model.safetensors'}")  # fmt: skip
+
+
+@upscale.command()
+@click.option("-o", "out", type=_FILE, required=True, help="The .onnx file to write.")
+@click.option("--scale", type=click.IntRange(2, 8), default=4, show_default=True)
+@_WEIGHTS
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+def export(out: Path, scale: int, weights: Path | None, overwrite: bool) -> None:
+    """Write the generator as ONNX, for pictures of any size."""
+    from brainlens.deploy.upscaler import export as write
+
+    refuse(out, overwrite)
+    write(weights, out, scale=scale)
+    say(f"wrote {out}; next: brainlens upscale IMAGE -o enlarged --weights {out}")
+
+
 def opened(method: str, weights: Path | None, scale: int, device: str):  # type: ignore[no-untyped-def]
     """The generator asked for: torch's, or the exported one where the weights are an .onnx."""
     if method == "esrgan" and weights is not None and weights.suffix == ".onnx":
@@ -132,5 +177,3 @@ def refuse(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path}: is a folder; expected a file name such as {path}/x.json")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists. Give --overwrite to replace it, or another -o")
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,8 +20,8 @@ def test_tiles_cover_the_line_and_overlap_enough(length: int, tile: int) -> None
     assert parts[-1][1] == length
     assert len({end - start for start, end in parts}) == 1
     assert parts[0][1] <= tile
-    for (_, end), (start, _) in zip(parts[:-1], parts[1:], strict=True):
-        assert OVERLAP - 1 <= end - start
+    for (_, end), (start, _) in itertools.pairwise(parts):
+        assert end - start >= OVERLAP - 1
 
 
 @given(st.integers(1, 500), st.integers(3 * OVERLAP, 100), st.integers(1, 4))

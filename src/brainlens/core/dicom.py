@@ -2,7 +2,7 @@
 
 Enters: a file (a gzipped one too), single or multi-frame, or a folder that holds series. Leaves:
 slices with rescale applied and the file's own window (PS3.3 C.11.2), or percentiles where it names
-none. `pydicom` parses, `gdcm` decompresses (JPEG, JPEG-LS, JPEG 2000); names of patients are not read.
+none. `pydicom` parses, `gdcm` decompresses (JPEG, JPEG-LS, JPEG 2000). No patient's name is read.
 """
 
 from __future__ import annotations

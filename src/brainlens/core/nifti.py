@@ -38,7 +38,7 @@ def read_volume(path: Path, *, plane: str = "acquired") -> Iterator[Slice]:
 
 
 def _thickest(spacing: tuple[float, ...]) -> int:
-    """The axis across which the scanner took slices: the coarsest one, axial where all are equal."""
+    """The axis across which slices were taken: the coarsest one, axial where all are equal."""
     return max((2, 1, 0), key=lambda axis: round(spacing[axis], 3))
 
 

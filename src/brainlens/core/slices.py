@@ -1,7 +1,7 @@
 """Owns one slice of a scan, whatever file it came from, and which files are scans at all.
 
-Enters: a DICOM file, a NIfTI volume, or a folder with such. Leaves: Slices: the scanner's values with
-the window to show them in, in the order of the body. `dicom.py` and `nifti.py` do the reading.
+Enters: a DICOM file, a NIfTI volume, or a folder with such. Leaves: Slices: the scanner's values
+with the window to show them in, in the order of the body. `dicom.py` and `nifti.py` do the reading.
 """
 
 from __future__ import annotations

@@ -18,7 +18,9 @@ from brainlens.core.interpolation import weights
 Shrink = Literal["bicubic", "kspace"]
 
 
-def kspace(sharp: Tensor, scale: int, *, window: float = 0.0, noise: Tensor | None = None) -> Tensor:
+def kspace(
+    sharp: Tensor, scale: int, *, window: float = 0.0, noise: Tensor | None = None
+) -> Tensor:
     """The magnitude picture of the middle 1/s x 1/s of k-space.
 
     `window`: 0 leaves the samples as they are, 1 weighs them by Hamming's window, as scanners do to

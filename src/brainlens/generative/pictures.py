@@ -112,7 +112,7 @@ def check_size(picture: Picture) -> None:
 
 
 def _deep(image: Image.Image) -> Array:
-    """(H, W, 1) uint16 of a picture with more than 8 bits; what does not fit is stretched to fit."""
+    """(H, W, 1) uint16 of a picture with more than 8 bits; stretched where it does not fit."""
     values = np.asarray(image).astype(np.float64)
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Owns the network of ESRGAN (Wang et al. 2018, arXiv 1809.00219): residual-in-residual dense blocks.
+"""Owns the network of ESRGAN (Wang et al. 2018, arXiv 1809.00219): RRDB blocks.
 
 Enters: (N, C, H, W) pictures of 0 to 1. Leaves: (N, C, sH, sW) of about 0 to 1, not clipped. Names
 are those of the public checkpoints (`conv_first, body.N.rdbM.convK, conv_body, conv_up1, ...`).

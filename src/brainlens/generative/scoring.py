@@ -1,7 +1,7 @@
 """Owns `upscale score`: pictures are made small, restored by every method, and compared.
 
-The field's protocol: cropped to a multiple of the scale, MATLAB's bicubic at 1/4, rounded to 8 bits,
-restored, 4 pixels of border left out. `kspace` makes small what an MR scanner would have.
+The field's protocol: cropped to a multiple of the scale, MATLAB's bicubic at 1/4, rounded to 8
+bits, restored, 4 pixels of border left out. `kspace` makes small what an MR scanner would have.
 """
 
 from __future__ import annotations

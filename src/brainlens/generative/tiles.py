@@ -7,6 +7,7 @@ rows leave as soon as they are whole, so that neither picture nor result is ever
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,7 +30,7 @@ def spans(length: int, tile: int, overlap: int = OVERLAP) -> list[tuple[int, int
 def ramps(parts: list[tuple[int, int]], scale: int) -> list[Array]:
     """The weight of every sample of every tile along one line; over all tiles they add up to 1."""
     weights = [np.ones((end - start) * scale, np.float32) for start, end in parts]
-    for i, ((_, end), (start, _)) in enumerate(zip(parts[:-1], parts[1:], strict=True)):
+    for i, ((_, end), (start, _)) in enumerate(itertools.pairwise(parts)):
         shared = (end - start) * scale
         aside = shared // 4
         inner = shared - 2 * aside

@@ -210,5 +210,3 @@ def report(done: Sequence[Upscaled], unreadable: Sequence[ImageError]) -> None:
         say(f"skipped {error}")
     if unreadable:
         say(f"{len(unreadable)} of {len(done) + len(unreadable)} files skipped")
-
-

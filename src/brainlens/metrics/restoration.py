@@ -1,7 +1,7 @@
 """Owns how near a restored picture comes to the original: PSNR and SSIM, by the field's protocol.
 
 On luma (ITU-R 601 as MATLAB's `rgb2ycbcr`, 16 to 235; grey pictures as they are), with `border`
-pixels cut off each side. Pure functions: `(H, W)` or `(H, W, 3)` pixels of 0 to 255 in, numbers out.
+pixels cut off each side. Pure functions: (H, W) or (H, W, 3) pixels of 0 to 255 in, numbers out.
 """
 
 from __future__ import annotations
