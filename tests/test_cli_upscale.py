@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 from PIL import Image
 
 from brainlens.cli import commands, main
+
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -23,46 +26,40 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def run(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: object
-) -> tuple[int, str, str]:
-    """Exit code, standard output, standard error."""
-    monkeypatch.setattr(sys, "argv", ["brainlens", *map(str, words)])
-    code = 0
-    try:
-        main()
-    except SystemExit as error:
-        code = int(error.code or 0)
-    out, err = capsys.readouterr()
-    return code, out, err
+@pytest.fixture
+def brainlens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """A command as typed: exit code, standard output, standard error."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["brainlens", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as error:
+            code = int(error.code or 0)
+        return code, *capsys.readouterr()
+
+    return run
 
 
 def test_pictures_are_the_default_command(
-    picture: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    picture: Path, tmp_path: Path, brainlens: Command
 ) -> None:
-    code, out, err = run(capsys, monkeypatch, "upscale", picture, "-o", tmp_path / "out",
+    code, out, err = brainlens("upscale", picture, "-o", tmp_path / "out",
                          "--method", "bicubic", "--compare")  # fmt: skip
     assert code == 0, err
     assert "a.png\t384 x 320" in out
     assert "not for diagnosis" in err
     assert (tmp_path / "out" / "a.compare.png").is_file()
-    code, _, err = run(capsys, monkeypatch, "upscale", picture, "-o", tmp_path / "out",
+    code, _, err = brainlens("upscale", picture, "-o", tmp_path / "out",
                        "--method", "bicubic")  # fmt: skip
     assert code == 2
     assert "exists" in err
 
 
-def test_score_ranks_the_classics(
-    picture: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    code, out, err = run(
-        capsys, monkeypatch, "upscale", "score", picture.parent, "--method", "nearest", "--method",
+def test_score_ranks_the_classics(picture: Path, tmp_path: Path, brainlens: Command) -> None:
+    code, out, err = brainlens(
+        "upscale", "score", picture.parent, "--method", "nearest", "--method",
         "bicubic", "--no-lpips", "-o", tmp_path / "s.json",
     )  # fmt: skip
     assert code == 0, err
@@ -81,10 +78,8 @@ def test_score_ranks_the_classics(
      ["upscale", "a.png", "-o", "out", "--weights", "absent.onnx"],
      ["upscale", "export", "-o", "x.onnx", "--weights", "absent.pth"]],
 )  # fmt: skip
-def test_wrong_input_is_one_line_and_exit_2(
-    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    code, _, err = run(capsys, monkeypatch, *words)
+def test_wrong_input_is_one_line_and_exit_2(words: list[str], brainlens: Command) -> None:
+    code, _, err = brainlens(*words)
     assert code == 2
     assert len([line for line in err.splitlines() if line.startswith("brainlens: ")]) == 1
 

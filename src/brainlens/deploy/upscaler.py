@@ -1,7 +1,7 @@
 """Owns the exported generator: an ONNX file of any picture size, and OpenVINO to run it.
 
 Enters: a checkpoint that `generators.py` takes. Leaves: `*.onnx` with its scale, channels, source
-and mark in the metadata; or a Generator over such a file, which needs no torch: what the web app uses.
+and mark in the metadata; or a Generator over such a file, which needs no torch: for the web app.
 """
 
 from __future__ import annotations

@@ -76,7 +76,11 @@ class RRDBNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         first = self.conv_first(x)  # (N, F, H, W)
-        h = first + self.conv_body(self.body(first))
+        return self.enlarge(first, self.body(first))
+
+    def enlarge(self, first: Tensor, body: Tensor) -> Tensor:
+        """From the features before and after the blocks to the picture."""
+        h = first + self.conv_body(body)
         for k in range(self.doublings):
             h = F.interpolate(h, scale_factor=2.0, mode="nearest")
             h = _leaky(getattr(self, f"conv_up{k + 1}")(h))  # (N, F, 2H, 2W), then 4H, 4W
