@@ -71,7 +71,7 @@ def engines(weights: Path, folder: Path, side: int, repeats: int) -> list[dict[s
 
     ways: dict[str, Callable[[], object]] = {
         "eager": eager,
-        "our network, channels-last fp32": lambda: ours.enlarge(x),
+        "our pass, fp32 (Winograd)": lambda: ours.enlarge(x),
         "OpenVINO fp32": lambda: exported.enlarge(x),
     }
     if choose_precision("auto", "cpu") == "bf16-mixed":

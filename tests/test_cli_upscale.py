@@ -22,7 +22,7 @@ def picture(tmp_path: Path) -> Path:
     y, x = np.mgrid[:80, :96]
     path = tmp_path / "in" / "a.png"
     path.parent.mkdir()
-    Image.fromarray((((x // 8 + y // 8) % 2) * 200).astype(np.uint8)).save(path)
+    Image.fromarray((120 + 100 * np.sin(x / 9) * np.cos(y / 7)).astype(np.uint8)).save(path)
     return path
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
@@ -71,6 +72,7 @@ def _parse(path: Path) -> Any:
     import pydicom
     from pydicom.errors import InvalidDicomError
 
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # what it logs, it raises too
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":

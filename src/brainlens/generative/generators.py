@@ -73,9 +73,13 @@ def open_generator(
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     import torch
 
+    from brainlens.generative.rrdb import RRDBNet
+    from brainlens.generative.winograd import FastNetwork
+
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    network = network.to(where, memory_format=torch.channels_last)
-    forward = partial(_forward, network, where)
+    network = network.to(where)
+    fast = where == "cpu" and isinstance(network, RRDBNet)
+    forward = partial(_forward, FastNetwork(network) if fast else network, where)
     enlarge = partial(through_channels, forward, channels)
     return Generator(method, file.name, digest, scale, enlarge, network)
 
@@ -84,7 +88,7 @@ def _forward(network: Any, device: str, x: Array) -> Array:
     """(1, C, h, w) float32 through the network."""
     import torch
 
-    tensor = torch.from_numpy(x).to(device).contiguous(memory_format=torch.channels_last)
+    tensor = torch.from_numpy(x).to(device)
     with torch.inference_mode():
         done: Array = network(tensor).float().cpu().numpy()
     return done

@@ -1,8 +1,8 @@
 """Owns a faster pass of RRDB blocks on CPUs: Winograd's minimal filtering F(4x4, 3x3).
 
 Lavin and Gray 2015 (arXiv 1509.09308): a 3x3 convolution in the transformed domain takes a quarter
-of the multiplications. In a dense block every feature map is read by up to five convolutions, yet it
-is transformed once, into its place behind those before it. Equal to the plain pass but for rounding.
+of the multiplications. In a dense block every map is read by up to five convolutions, yet it is
+transformed once, into its place behind those before it. Equal to the plain pass but for rounding.
 """
 
 from __future__ import annotations
@@ -125,8 +125,7 @@ class FastNetwork:
             [FastBlock(getattr(one, name)) for name in ("rdb1", "rdb2", "rdb3")]
             for one in network.body
         ]
-        dense: DenseBlock = network.body[0].rdb1  # type: ignore[assignment, union-attr]
-        self.width = dense.conv5.in_channels
+        self.width = self.blocks[0][0].kernels[4].shape[1]  # channels that conv5 reads
 
     def __call__(self, x: Tensor) -> Tensor:
         """(1, C, H, W) to (1, C, sH, sW)."""
