@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -83,7 +85,7 @@ def pictures(
 @click.argument("folder", type=_FILE)
 @click.option("-o", "out", type=_FILE, help="Write the figures as JSON.")
 @click.option("--method", "methods", type=_METHODS, multiple=True, help="Repeatable; default: all.")
-@_WEIGHTS
+@click.option("--weights", type=_FILE, multiple=True, help="For esrgan; several are compared.")
 @click.option(
     "--shrink", type=click.Choice(["bicubic", "kspace"]), default="bicubic", show_default=True,
     help="How originals are made small: the field's way, or as a coarser MR scan.",
@@ -93,20 +95,25 @@ def pictures(
 @_DEVICE
 @click.option("--overwrite", is_flag=True, help="Replace figures that exist.")
 def score(
-    folder: Path, out: Path | None, methods: tuple[str, ...], weights: Path | None, shrink: str,
-    limit: int | None, no_lpips: bool, device: str, overwrite: bool,
+    folder: Path, out: Path | None, methods: tuple[str, ...], weights: tuple[Path, ...],
+    shrink: str, limit: int | None, no_lpips: bool, device: str, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Shrink the pictures of FOLDER 4 times, restore them, and compare with the originals."""
+    """Shrink the pictures of FOLDER 4 times, restore them, and compare with the originals.
+
+    FOLDER may be an index: then its test rows.
+    """
     from brainlens.core.files import write_json
     from brainlens.generative.scoring import score_folder, score_table
 
     if out is not None:
         refuse(out, overwrite)
-    names = methods or ("nearest", "bilinear", "bicubic", "esrgan")
-    result = score_folder(
-        folder, [opened(name, weights, 4, device) for name in names], shrink=shrink, limit=limit,
-        lpips=not no_lpips,
-    )  # fmt: skip
+    generators = []
+    for name in methods or ("nearest", "bilinear", "bicubic", "esrgan"):
+        for file in (weights or (None,)) if name == "esrgan" else (None,):
+            one = opened(name, file, 4, device)
+            several = file is not None and len(weights) > 1
+            generators.append(replace(one, method=f"{name}:{file.stem}") if several else one)
+    result = score_folder(folder, generators, shrink=shrink, limit=limit, lpips=not no_lpips)
     click.echo(score_table(result))
     if out is not None:
         write_json(out, result)
@@ -160,7 +167,7 @@ def export(out: Path, scale: int, weights: Path | None, overwrite: bool) -> None
     say(f"wrote {out}; next: brainlens upscale IMAGE -o enlarged --weights {out}")
 
 
-def opened(method: str, weights: Path | None, scale: int, device: str):  # type: ignore[no-untyped-def]
+def opened(method: Any, weights: Path | None, scale: int, device: str) -> Any:
     """The generator asked for: torch's, or the exported one where the weights are an .onnx."""
     if method == "esrgan" and weights is not None and weights.suffix == ".onnx":
         from brainlens.deploy.upscaler import open_exported
@@ -168,7 +175,7 @@ def opened(method: str, weights: Path | None, scale: int, device: str):  # type:
         return open_exported(weights, scale)
     from brainlens.generative.generators import open_generator
 
-    return open_generator(method, weights=weights, scale=scale, device=device)  # type: ignore[arg-type]
+    return open_generator(method, weights=weights, scale=scale, device=device)
 
 
 def refuse(path: Path, overwrite: bool) -> None:

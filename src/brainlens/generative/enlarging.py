@@ -22,7 +22,9 @@ TILE = 256  # pixels a side: about 1 GB for an ESRGAN generator
 LEAST_TILE = 3 * OVERLAP
 
 
-def bands(picture: Picture, generator: Generator, *, tile: int = TILE) -> Iterator[Array]:
+def bands(
+    picture: Picture, generator: Generator, *, tile: int = TILE, quiet: bool = False
+) -> Iterator[Array]:
     """The enlarged picture from top to bottom, (rows, sW, C) at a time; shows progress by tile."""
     total = tile_count(picture.height, picture.width, tile)
     work = enlarge_in_tiles(
@@ -34,14 +36,15 @@ def bands(picture: Picture, generator: Generator, *, tile: int = TILE) -> Iterat
         scale=generator.scale,
         tile=tile,
     )
-    for rows, _ in track(work, f"enlarging {picture.name}", total):
+    shown = work if quiet else track(work, f"enlarging {picture.name}", total)
+    for rows, _ in shown:
         if rows is not None:
             yield rows
 
 
 def enlarged(picture: Picture, generator: Generator, *, tile: int = TILE) -> Array:
     """The whole enlarged picture, (sH, sW, C)."""
-    return np.concatenate(list(bands(picture, generator, tile=tile)))
+    return np.concatenate(list(bands(picture, generator, tile=tile, quiet=True)))
 
 
 def with_alpha(enlarge: Callable[[Array], Array], scale: int) -> Callable[[Array], Array]:

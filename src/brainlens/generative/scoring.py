@@ -20,6 +20,7 @@ from brainlens.core.interpolation import shrink as shrink_bicubic
 from brainlens.core.progress import say, track
 from brainlens.core.provenance import now, provenance
 from brainlens.core.slices import find_scans, read_slices
+from brainlens.data.index import read_index
 from brainlens.generative.enlarging import enlarged
 from brainlens.generative.generators import Generator
 from brainlens.generative.pictures import Picture, of_slice, read_picture
@@ -36,9 +37,7 @@ def score_folder(
 ) -> dict[str, Any]:  # fmt: skip
     """Every figure of every picture and method, and their means; raises UserError kinds."""
     started, clock = now(), time.monotonic()
-    files = [*find_images(folder), *find_scans(folder)] if folder.is_dir() else [folder]
-    if not files:
-        raise UserError(f"{folder}: holds no image and no scan")
+    files = _files(folder)
     if limit and limit < len(files):
         files = [files[i] for i in np.linspace(0, len(files) - 1, limit).round().astype(int)]
     measure = None
@@ -70,6 +69,18 @@ def score_folder(
         "mean": {g.method: _mean(rows, g.method) for g in generators},
         "rows": rows,
     }
+
+
+def _files(folder: Path) -> list[Path]:
+    """The pictures and scans of a folder, or the test rows of an index."""
+    if folder.suffix == ".csv":
+        index = read_index(folder)
+        files = [index.file(row) for row in index.of("test")]
+    else:
+        files = [*find_images(folder), *find_scans(folder)] if folder.is_dir() else [folder]
+    if not files:
+        raise UserError(f"{folder}: holds no image and no scan to score")
+    return files
 
 
 def _original(file: Path, scale: int) -> Array:

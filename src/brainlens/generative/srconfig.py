@@ -22,7 +22,7 @@ class SrConfig:
     patch: int = 96  # sharp pixels a side
     batch_size: int = 4
     images: int = 800  # at most so many training pictures, evenly chosen
-    val_images: int = 24
+    val_images: int = 12
     pixel_steps: int = 400  # with L1 alone
     gan_steps: int = 100  # then with perceptual and adversarial loss
     every: int = 50  # steps between two looks at the validation pictures

@@ -24,7 +24,7 @@ from brainlens.generative.srpatches import Patches, made_coarse
 
 Array = np.ndarray[Any, Any]
 _CONV5_3 = 28  # VGG16's last convolution, before its activation
-_VAL_SIDE = 192  # sharp pixels of the middle of a validation slice
+_VAL_SIDE = 128  # sharp pixels of the middle of a validation slice
 
 
 class Discriminator(nn.Module):
