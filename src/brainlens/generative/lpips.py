@@ -89,13 +89,20 @@ class Lpips:
 
     def __call__(self, a: Array, b: Array) -> float:
         """The distance of two pictures."""
+        return self.between(self.maps(a), self.maps(b))
+
+    def maps(self, picture: Array) -> list[Tensor]:
+        """What VGG16 sees of a picture: compute it once for an original that is compared often."""
         with torch.inference_mode():
-            maps = [features(self.trunk, self._input(one)) for one in (a, b)]
-            distance = torch.zeros(())
-            for weight, x, y in zip(self.weights, *maps, strict=True):
-                difference = (_unit(x) - _unit(y)) ** 2
-                distance = distance + (weight * difference).sum(1).mean()
-        return float(distance)
+            return [_unit(one) for one in features(self.trunk, self._input(picture))]
+
+    def between(self, a: list[Tensor], b: list[Tensor]) -> float:
+        """The distance of two pictures by their maps."""
+        with torch.inference_mode():
+            distance = 0.0
+            for weight, x, y in zip(self.weights, a, b, strict=True):
+                distance += float((weight * (x - y) ** 2).sum(1).mean())
+        return distance
 
     def _input(self, picture: Array) -> Tensor:
         colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, 2)

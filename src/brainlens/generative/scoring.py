@@ -28,6 +28,7 @@ from brainlens.metrics.restoration import psnr_rgb, psnr_y, ssim_y
 
 Array = np.ndarray[Any, Any]
 LEAST = 64  # pixels a side of an original
+EQUAL = 100.0  # dB that stand for no difference at all
 FIGURES = {"psnr_y": "PSNR-Y dB", "ssim_y": "SSIM-Y", "lpips": "LPIPS", "psnr_rgb": "PSNR-RGB dB"}
 
 
@@ -130,18 +131,19 @@ def _score(
     """The figures of one picture, a row a method."""
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     rows = []
+    maps = measure.maps(original) if measure is not None else None
     for generator in generators:
         result = restored(made_small(original, generator.scale, shrink), generator)
         row: dict[str, Any] = {
             "image": file.name,
             "digest": digest,
             "method": generator.method,
-            "psnr_y": round(psnr_y(original, result), 4),
+            "psnr_y": round(min(psnr_y(original, result), EQUAL), 4),
             "ssim_y": round(ssim_y(original, result), 5),
-            "psnr_rgb": round(psnr_rgb(original, result), 4),
+            "psnr_rgb": round(min(psnr_rgb(original, result), EQUAL), 4),
         }
         if measure is not None:
-            row["lpips"] = round(measure(original, result), 5)
+            row["lpips"] = round(measure.between(maps, measure.maps(result)), 5)
         rows.append(row)
     return rows
 
