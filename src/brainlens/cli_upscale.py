@@ -67,9 +67,10 @@ def pictures(
     Grey stays grey, alpha and 16 bits are kept, EXIF orientation is applied. Beside each PNG lies
     a JSON with its source, its method and the mark.
     """
-    from brainlens.generative.upscaling import report
+    from brainlens.generative.upscaling import prepare, report
     from brainlens.generative.upscaling import upscale as enlarge
 
+    prepare(inputs, out, overwrite=overwrite)
     generator = opened(method, weights, scale, device)
     done, unreadable = enlarge(
         inputs, out, generator, tile=tile, plane=plane, slices=slices, compare=compare,
@@ -103,10 +104,11 @@ def score(
     FOLDER may be an index: then its test rows.
     """
     from brainlens.core.files import write_json
-    from brainlens.generative.scoring import score_folder, score_table
+    from brainlens.generative.scoring import originals, score_folder, score_table
 
     if out is not None:
         refuse(out, overwrite)
+    originals(folder)
     generators = []
     for name in methods or ("nearest", "bilinear", "bicubic", "esrgan"):
         for file in (weights or (None,)) if name == "esrgan" else (None,):

@@ -38,7 +38,7 @@ def score_folder(
 ) -> dict[str, Any]:  # fmt: skip
     """Every figure of every picture and method, and their means; raises UserError kinds."""
     started, clock = now(), time.monotonic()
-    files = _files(folder)
+    files = originals(folder)
     if limit and limit < len(files):
         files = [files[i] for i in np.linspace(0, len(files) - 1, limit).round().astype(int)]
     measure = None
@@ -72,8 +72,10 @@ def score_folder(
     }
 
 
-def _files(folder: Path) -> list[Path]:
-    """The pictures and scans of a folder, or the test rows of an index."""
+def originals(folder: Path) -> list[Path]:
+    """The pictures and scans of a folder, or the test rows of an index; UserError for none."""
+    if not folder.exists():
+        raise UserError(f"{folder}: no such folder; expected pictures, or an index")
     if folder.suffix == ".csv":
         index = read_index(folder)
         files = [index.file(row) for row in index.of("test")]

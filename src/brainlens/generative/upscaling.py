@@ -63,9 +63,7 @@ def upscale(
 
     Raises OutputError before any work where an output exists, ImageError where nothing is read.
     """
-    sources = find_sources(inputs)
-    if not overwrite:
-        refuse_existing(sources, out)
+    sources = prepare(inputs, out, overwrite=overwrite)
     done: list[Upscaled] = []
     unreadable: list[ImageError] = []
     for source in sources:
@@ -80,6 +78,14 @@ def upscale(
     return done, unreadable
 
 
+def prepare(inputs: Sequence[Path], out: Path, *, overwrite: bool) -> list[Source]:
+    """What is to be enlarged; refuses what cannot be, before weights are loaded."""
+    sources = find_sources(inputs)
+    if not overwrite:
+        refuse_existing(sources, out)
+    return sources
+
+
 def find_sources(inputs: Sequence[Path]) -> list[Source]:
     """Files as given, folders as the pictures and scans below them; no two write the same file."""
     found: list[tuple[Path, Path]] = []
@@ -89,6 +95,8 @@ def find_sources(inputs: Sequence[Path]) -> list[Source]:
             if not inside:
                 raise UserError(f"{entry}: holds no image and no scan. Give a file, or a folder")
             found += [(path, path.relative_to(entry)) for path in dict.fromkeys(inside)]
+        elif not entry.exists():
+            raise ImageError(entry, "no such file", "an image, a scan or a folder")
         else:
             found.append((entry, Path(entry.name)))
     plain = Counter(_bare(name) for _, name in found)
