@@ -42,7 +42,7 @@ def whole(picture: np.ndarray, enlarge: object, tile: int, scale: int = 4) -> np
         height=picture.shape[0], width=picture.shape[1], scale=scale, tile=tile,
     )  # fmt: skip
     found = list(pieces)
-    assert found[-1][1] == tile_count(*picture.shape[:2], tile)
+    assert found[-1][1] == tile_count(picture.shape[0], picture.shape[1], tile)
     return np.concatenate([rows for rows, _ in found if rows is not None])
 
 

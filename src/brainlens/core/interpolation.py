@@ -17,7 +17,7 @@ Kernel = Literal["nearest", "bilinear", "bicubic"]
 
 
 def _box(x: Array) -> Array:
-    return ((x >= -0.5) & (x < 0.5)).astype(np.float64)
+    return np.where((x >= -0.5) & (x < 0.5), 1.0, 0.0)
 
 
 def _triangle(x: Array) -> Array:
