@@ -126,7 +126,7 @@ def memory(weights: Path, folder: Path, sizes: list[int]) -> list[dict[str, Any]
     """Peak resident memory of a process that reads a picture and makes its first row of tiles.
 
     By then everything a picture of this size needs is held: later rows use it again. The network
-    runs on the first two tiles; the others take repeated pixels, which are as many and sooner there.
+    runs on the first two tiles, the others take repeated pixels, as many and sooner there.
     """
     peaks = {}
     for side in sizes:

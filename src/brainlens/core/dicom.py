@@ -129,7 +129,7 @@ def _slice(path: Path, data: Any, frames: Array, number: int) -> Slice:
     if orientation is not None and position is not None:
         along = float(np.dot(np.cross(orientation[:3], orientation[3:]), position))
     facts = {
-        "kind": "dicom",
+        "format": "dicom",
         "modality": str(data.get("Modality", "")),
         "series": str(data.get("SeriesInstanceUID", "")),
         "instance": int(_number(data, "InstanceNumber") or 0),

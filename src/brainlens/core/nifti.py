@@ -68,7 +68,7 @@ def _read(path: Path) -> tuple[Array, tuple[float, ...], dict[str, Any]]:
     low, high = float(raw.get("cal_min", 0)), float(raw.get("cal_max", 0))
     spacing = tuple(float(v) for v in canonical.header.get_zooms()[:3])
     facts = {
-        "kind": "nifti",
+        "format": "nifti",
         "volumes": int(np.prod(volumes)) if volumes else 1,
         "window": (low, high) if high > low else None,
     }

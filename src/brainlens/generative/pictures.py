@@ -96,7 +96,7 @@ def of_slice(one: Slice, window: tuple[float, float] | None = None) -> Picture:
     name = f"{one.path} slice {one.number}" if one.planes > 1 else str(one.path)
     low, high = window or one.window
     facts = {"slice": one.number, "slices": one.planes, "window": [low, high]}
-    known = {k: v for k, v in one.facts.items() if k in {"kind", "modality", "plane", "spacing"}}
+    known = {k: v for k, v in one.facts.items() if k in {"format", "modality", "plane", "spacing"}}
     picture = Picture(
         name, one.shown(window)[..., None], 0.0, 255.0, medical=True, facts=known | facts
     )
