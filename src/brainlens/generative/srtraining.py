@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
@@ -31,7 +30,7 @@ from brainlens.core.seeding import seed_everything
 from brainlens.generative.generators import load_network, weights_file
 from brainlens.generative.rrdb import RRDBNet, initialise, interpolate
 from brainlens.generative.srconfig import SrConfig, check
-from brainlens.generative.srloop import SrLoop
+from brainlens.generative.srloop import SrLoop, bicubic
 from brainlens.generative.srpatches import SCALE, read_sides
 
 State = dict[str, Tensor]
@@ -165,7 +164,7 @@ def _fit(loop: SrLoop, ledger: _Ledger, run: Path, resume_from: Path | None) -> 
 def _finish(
     run: Path, loop: SrLoop, ledger: _Ledger, config: SrConfig, facts: dict[str, Any]
 ) -> dict[str, dict[str, float]]:
-    """Write the generators and judge each on the validation slices."""
+    """Write the generators; judge each, and bicubic, on the validation slices."""
     last = state_of(loop.network)
     found: dict[str, State] = {}
     if config.pixel_steps and ledger.best:
@@ -177,23 +176,13 @@ def _finish(
         if len(found) == 2
         else next(iter(found.values()))
     )
-    figures = {}
+    figures = {"bicubic": loop.judged(bicubic)}
+    loop.network.eval()
     for name, state in found.items():
         save(run / f"{name}.safetensors", state, facts | {"alpha": config.alpha, "part": name})
-        figures[name] = judged(loop, state)
+        loop.network.load_state_dict(state)
+        figures[name] = loop.judged(loop.restore)
     return figures
-
-
-def judged(loop: SrLoop, state: State) -> dict[str, float]:
-    """PSNR and perceptual distance of some weights on the validation slices."""
-    loop.network.load_state_dict(state)
-    loop.network.eval()
-    with torch.inference_mode():
-        loop.on_validation_epoch_start()
-        for number in range(len(loop.val_pairs)):
-            loop.validation_step(number, number)
-        loop.on_validation_epoch_end()
-    return {"psnr": loop.figures["psnr"], "vgg": loop.figures["vgg"]}
 
 
 def save(path: Path, state: State, facts: dict[str, Any]) -> Path:
