@@ -23,7 +23,9 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "startup": startup.measure,
     "training": training.measure,
     "seed-a": seed_a.measure,
-    "upscale": upscale.measure,
+    "upscale-speed": upscale.measure_speed,
+    "upscale-tiles": upscale.measure_tiles,
+    "upscale-memory": upscale.measure_memory,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

@@ -29,23 +29,32 @@ from brainlens.generative.pictures import Picture, read_picture
 from brainlens.generative.rrdb import RRDBNet, initialise
 
 
-def measure(quick: bool) -> list[dict[str, Any]]:
-    """The rows of all three questions."""
-    torch.manual_seed(0)
+def measure_speed(quick: bool) -> list[dict[str, Any]]:
+    """Every way to run the whole network."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        full = write(folder / "full.safetensors", blocks=1 if quick else 23)
-        small = write(folder / "small.safetensors", blocks=1 if quick else 6)
-        thin = write(folder / "thin.safetensors", blocks=1)
-        rows = engines(full, folder, 16 if quick else 64, 1 if quick else 3)
-        rows.append(tiling(small, 100 if quick else 384, 64 if quick else TILE))
+        weights = write(folder / "full.safetensors", blocks=1 if quick else 23)
+        return engines(weights, folder, 16 if quick else 64, 1 if quick else 3)
+
+
+def measure_tiles(quick: bool) -> list[dict[str, Any]]:
+    """What tiling costs."""
+    with tempfile.TemporaryDirectory() as name:
+        weights = write(Path(name) / "small.safetensors", blocks=1 if quick else 6)
+        return [tiling(weights, 100 if quick else 384, 64 if quick else TILE)]
+
+
+def measure_memory(quick: bool) -> list[dict[str, Any]]:
+    """Peak memory by size of the picture."""
+    with tempfile.TemporaryDirectory() as name:
+        weights = write(Path(name) / "thin.safetensors", blocks=1)
         sizes = [80, 160] if quick else [500, 1000, 2000, 4000, 8000]
-        rows += memory(thin, folder, sizes)
-    return rows
+        return memory(weights, Path(name), sizes)
 
 
 def write(path: Path, blocks: int) -> Path:
     """Random weights: speed and memory do not depend on them."""
+    torch.manual_seed(0)
     network = RRDBNet(blocks=blocks)
     initialise(network)
     save_file(network.state_dict(), path)

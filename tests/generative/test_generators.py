@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from brainlens.core.errors import WeightsError
+from brainlens.core.errors import ConfigError, WeightsError
 from brainlens.generative.generators import open_generator
 from brainlens.generative.rrdb import RRDBNet
 
@@ -80,6 +80,13 @@ def test_code_in_a_checkpoint_never_runs(tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps({"conv_first.weight": _Bomb()}))
     with pytest.raises(WeightsError, match="bomb"):
         open_generator(weights=path)
+
+
+def test_a_gpu_that_is_not_there_is_refused(small_weights: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(ConfigError, match="sees no GPU"):
+        open_generator(weights=small_weights, device="cuda")
 
 
 def test_missing_weights_name_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

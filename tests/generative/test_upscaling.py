@@ -183,6 +183,7 @@ def test_the_sheet_shows_every_method(tmp_path: Path, small_weights: Path) -> No
     with Image.open(tmp_path / "out" / "a.compare.png") as page:
         assert page.width == 4 * (30 * 4 + 6) - 6
         assert page.height > 20 * 4
+        assert page.info["Disclaimer"] == MARK
 
 
 def test_slices_of_a_volume_are_numbered_and_marked(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from brainlens.core.errors import WeightsError
+from brainlens.core.errors import ConfigError, WeightsError
 from brainlens.core.interpolation import Kernel, resize
 from brainlens.core.places import weights_folder
 
@@ -71,17 +71,25 @@ def open_generator(
     file = weights_file(weights)
     network, channels = load_network(file, scale)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    import torch
-
     from brainlens.generative.rrdb import RRDBNet
     from brainlens.generative.winograd import FastNetwork
 
-    where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    where = choose_device(device)
     network = network.to(where)
     fast = where == "cpu" and isinstance(network, RRDBNet)
     forward = partial(_forward, FastNetwork(network) if fast else network, where)
     enlarge = partial(through_channels, forward, channels)
     return Generator(method, file.name, digest, scale, enlarge, network)
+
+
+def choose_device(name: str) -> str:
+    """`cuda` or `cpu`; raises ConfigError for a GPU that is not there."""
+    import torch
+
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise ConfigError("device cuda: torch sees no GPU here. Use cpu or auto")
+    return name if name != "auto" else "cuda" if there else "cpu"
 
 
 def _forward(network: Any, device: str, x: Array) -> Array:

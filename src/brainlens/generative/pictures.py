@@ -80,7 +80,7 @@ def read_picture(path: Path) -> Picture:
     """An image file; raises ImageError for one that is broken or below 4 pixels a side."""
     image = open_image(path)
     profile, mode = image.info.get("icc_profile"), image.mode
-    pixels = _deep(image) if mode.startswith(("I", "F")) else _shallow(image)
+    pixels = _deep(image) if mode.startswith(("I", "F")) else _shallow(image, path)
     image.close()
     low, high = 0.0, 255.0
     if pixels.dtype == np.uint16:  # few scans use the whole range, and a network knows 0 to 1
@@ -124,7 +124,7 @@ def _deep(image: Image.Image) -> Array:
     return np.clip(np.rint(values), 0, _DEEP).astype(np.uint16)[..., None]
 
 
-def _shallow(image: Image.Image) -> Array:
+def _shallow(image: Image.Image, path: Path) -> Array:
     """(H, W, C) uint8: grey where every mode or palette entry is grey, else RGB; alpha kept."""
     try:
         if image.mode in {"L", "LA", "RGB", "RGBA"} and "transparency" not in image.info:
@@ -137,7 +137,7 @@ def _shallow(image: Image.Image) -> Array:
             pixels = _less_colour(np.asarray(image.convert("RGB")), image.mode)
     except Exception as error:  # a broken palette or transparency shows only here
         line = " ".join(str(error).split())
-        raise ImageError(image.filename, f"a broken image ({line})", "a whole image") from error  # type: ignore[attr-defined]
+        raise ImageError(path, f"a broken image ({line})", "a whole image") from error
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 

@@ -27,7 +27,7 @@ from brainlens.core.files import fresh_folder, replacing, write_atomic, write_js
 from brainlens.core.progress import duration, say
 from brainlens.core.provenance import now, provenance
 from brainlens.core.seeding import seed_everything
-from brainlens.generative.generators import load_network, weights_file
+from brainlens.generative.generators import choose_device, load_network, weights_file
 from brainlens.generative.rrdb import RRDBNet, initialise, interpolate
 from brainlens.generative.srconfig import SrConfig, check
 from brainlens.generative.srloop import SrLoop, bicubic
@@ -61,6 +61,7 @@ def train(
             raise RunError(f"{run}: there is nothing to resume. Start again with --overwrite")
         config = resolve(SrConfig, read_toml(run / "config.toml"))
     check(config)
+    choose_device(config.device)
     clock, started = time.monotonic(), now()
     pictures, val, facts = read_sides(data, config)
     seed_everything(config.seed, "init")

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from PIL.PngImagePlugin import PngInfo
+
 from brainlens import __version__
 from brainlens.core.errors import ConfigError, ImageError, OutputError, UserError
 from brainlens.core.files import replacing, write_json
@@ -186,8 +188,15 @@ def _write(
         others = [one for one in kernels if one.method != generator.method]
         page = sheet(picture, [*others, generator], MARK)
         with replacing(path.with_suffix(".compare.png")) as temporary:
-            page.save(temporary, "PNG")
+            page.save(temporary, "PNG", pnginfo=_marked())
     return Upscaled(path, width, height)
+
+
+def _marked() -> PngInfo:
+    """The mark, for a PNG that Pillow writes."""
+    info = PngInfo()
+    info.add_itxt("Disclaimer", MARK)
+    return info
 
 
 def sidecar(source: Source, picture: Picture, generator: Generator, tile: int) -> dict[str, Any]:
