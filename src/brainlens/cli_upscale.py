@@ -113,8 +113,8 @@ def score(
     for name in methods or ("nearest", "bilinear", "bicubic", "esrgan"):
         for file in (weights or (None,)) if name == "esrgan" else (None,):
             one = opened(name, file, 4, device)
-            several = file is not None and len(weights) > 1
-            generators.append(replace(one, method=f"{name}:{file.stem}") if several else one)
+            label = f"{name}:{file.stem}" if file and len(weights) > 1 else name
+            generators.append(replace(one, method=label))
     result = score_folder(folder, generators, shrink=shrink, limit=limit, lpips=not no_lpips)
     click.echo(score_table(result))
     if out is not None:

@@ -93,7 +93,7 @@ def _parse(path: Path) -> Any:
 
 def _pixels(path: Path, data: Any) -> Array:
     """(N, H, W) float32 of the stored values, colour made grey."""
-    from pydicom.pixels import convert_color_space
+    from pydicom.pixels.processing import convert_color_space
 
     try:
         stored = np.asarray(data.pixel_array)

@@ -47,13 +47,13 @@ def _read(path: Path) -> tuple[Array, tuple[float, ...], dict[str, Any]]:
     import nibabel
 
     try:
-        image: Any = nibabel.load(path)  # type: ignore[attr-defined]
+        image: Any = nibabel.load(path)
         raw: Any = image.header
         volumes = image.shape[3:]
         if len(image.shape) < 3 or min(image.shape) < 1 or len(raw.get_data_dtype()) > 0:
             kind = "colour" if len(raw.get_data_dtype()) else f"{image.shape}"
             raise ImageError(path, f"a volume of {kind}", "one number a voxel in three dimensions")
-        canonical = nibabel.as_closest_canonical(image)  # type: ignore[attr-defined]
+        canonical: Any = nibabel.as_closest_canonical(image)  # type: ignore[no-untyped-call]
         values = np.asarray(canonical.dataobj, dtype=np.float32)
     except ImageError:
         raise

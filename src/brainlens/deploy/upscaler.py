@@ -79,7 +79,7 @@ def open_exported(file: Path, scale: int = 4, *, threads: int = 0) -> Generator:
 def _meaning(file: Path) -> dict[str, Any]:
     """What the export wrote about itself."""
     import onnx
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         model = onnx.load(str(file), load_external_data=False)

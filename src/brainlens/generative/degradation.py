@@ -36,7 +36,7 @@ def kspace(
         middle = middle * (1 - window + window * taper)
     middle = middle * _half_pixel(height, scale)[:, None] * _half_pixel(width, scale)[None, :]
     coarse = torch.fft.ifft2(torch.fft.ifftshift(middle, dim=(-2, -1))) / scale**2
-    return (coarse if noise is None else coarse + noise).abs()
+    return torch.abs(coarse if noise is None else coarse + noise)
 
 
 def _hamming(length: int) -> Tensor:

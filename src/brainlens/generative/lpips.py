@@ -69,7 +69,7 @@ def _weights() -> dict[str, Tensor]:
 def features(network: nn.Sequential, x: Tensor, taps: tuple[int, ...] = TAPS) -> list[Tensor]:
     """The maps that come out of the layers `taps`."""
     found = []
-    for number, layer in enumerate(network[: max(taps) + 1]):  # type: ignore[arg-type]
+    for number, layer in enumerate(network[: max(taps) + 1]):
         x = layer(x)
         if number in taps:
             found.append(x)

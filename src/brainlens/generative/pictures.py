@@ -47,7 +47,7 @@ class Picture:
     @property
     def deep(self) -> bool:
         """Whether a sample has 16 bits."""
-        return self.pixels.dtype == np.uint16
+        return bool(self.pixels.dtype == np.uint16)
 
     @property
     def alpha(self) -> bool:
@@ -57,7 +57,7 @@ class Picture:
         """(h, w, C) float32, low to high as 0 to 1; alpha from transparent to opaque as 0 to 1."""
         part = self.pixels[top:bottom, left:right].astype(np.float32)
         offset, span = self._ranges()
-        return (part - offset) / span
+        return np.asarray((part - offset) / span)
 
     def samples(self, values: Array) -> Array:
         """Enlarged floats as samples of the file, rounded and clipped to what it can hold."""

@@ -41,7 +41,7 @@ class DenseBlock(nn.Module):
         for k in range(4):
             convolution = getattr(self, f"conv{k + 1}")
             seen.append(_leaky(convolution(torch.cat(seen, 1))))
-        return x + _SCALING * self.conv5(torch.cat(seen, 1))
+        return torch.add(x, self.conv5(torch.cat(seen, 1)), alpha=_SCALING)
 
 
 class ResidualBlock(nn.Module):
@@ -54,7 +54,7 @@ class ResidualBlock(nn.Module):
         self.rdb3 = DenseBlock(features, growth)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + _SCALING * self.rdb3(self.rdb2(self.rdb1(x)))
+        return torch.add(x, self.rdb3(self.rdb2(self.rdb1(x))), alpha=_SCALING)
 
 
 class RRDBNet(nn.Module):

@@ -44,7 +44,7 @@ def middle(picture: Picture) -> Picture:
 
 def _as_image(pixels: Array) -> Image.Image:
     """Samples as an 8-bit colour image; alpha over black, 16 bits by their range."""
-    values = pixels.astype(np.float32)
+    values: Array = pixels.astype(np.float32)
     if pixels.dtype == np.uint16:
         low, high = values[..., 0].min(), values[..., 0].max()
         values = (values - low) * (255 / max(high - low, 1))

@@ -116,7 +116,7 @@ class SrLoop(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         coarse, sharp = batch
-        make, judge = self.optimizers()  # type: ignore[misc, attr-defined]
+        make, judge = self.optimizers()  # type: ignore[attr-defined]
         restored = self.restore(coarse)
         pixel = F.l1_loss(restored, sharp)
         loss = pixel

@@ -95,7 +95,7 @@ class Patches(Dataset[tuple[Tensor, Tensor]]):
     def _pair(self, step: int, sample: int) -> tuple[Tensor, Tensor]:
         config = self.config
         draw = generator(config.seed, "patch", step, sample)
-        picture = self.pictures[draw.integers(len(self.pictures))]
+        picture = self.pictures[int(draw.integers(len(self.pictures)))]
         sharp = torch.from_numpy(picture.astype(np.float32) / 255)[None]  # (1, H, W)
         coarse = made_coarse(sharp, config, draw)
         small = config.patch // SCALE
