@@ -17,7 +17,8 @@ Kernel = Literal["nearest", "bilinear", "bicubic"]
 
 
 def _box(x: Array) -> Array:
-    return np.where((x >= -0.5) & (x < 0.5), 1.0, 0.0)
+    inside: Array = np.where((x >= -0.5) & (x < 0.5), 1.0, 0.0)
+    return inside
 
 
 def _triangle(x: Array) -> Array:

@@ -57,7 +57,8 @@ class Picture:
         """(h, w, C) float32, low to high as 0 to 1; alpha from transparent to opaque as 0 to 1."""
         part = self.pixels[top:bottom, left:right].astype(np.float32)
         offset, span = self._ranges()
-        return np.asarray((part - offset) / span)
+        scaled: Array = (part - offset) / span
+        return scaled
 
     def samples(self, values: Array) -> Array:
         """Enlarged floats as samples of the file, rounded and clipped to what it can hold."""
