@@ -17,12 +17,12 @@ Kernel = Literal["nearest", "bilinear", "bicubic"]
 
 
 def _box(x: Array) -> Array:
-    inside: Array = np.where((x >= -0.5) & (x < 0.5), 1.0, 0.0)
-    return inside
+    return ((x >= -0.5) & (x < 0.5)).astype(np.float64)
 
 
 def _triangle(x: Array) -> Array:
-    return np.maximum(0.0, 1 - np.abs(x))
+    hat: Array = np.maximum(0.0, 1 - np.abs(x))
+    return hat
 
 
 def _cubic(x: Array) -> Array:
@@ -30,7 +30,8 @@ def _cubic(x: Array) -> Array:
     x = np.abs(x)
     near = 1.5 * x**3 - 2.5 * x**2 + 1
     far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-    return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
+    curve: Array = np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
+    return curve
 
 
 KERNELS: dict[Kernel, tuple[Callable[[Array], Array], float]] = {  # with the width it covers

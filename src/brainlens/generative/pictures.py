@@ -65,7 +65,8 @@ class Picture:
         offset, span = self._ranges()
         top = _DEEP if self.deep else 255
         whole = np.rint(values * span + offset)
-        return np.clip(whole, 0, top).astype(self.pixels.dtype)
+        clipped: Array = np.clip(whole, 0, top).astype(self.pixels.dtype)
+        return clipped
 
     def _ranges(self) -> tuple[Array, Array]:
         """Offset and span of every channel."""
