@@ -24,6 +24,7 @@ from benchmarks import (
     startup,
     study,
     training,
+    upscale,
 )
 from brainlens.core.provenance import now, versions
 from brainlens.report.tables import aligned
@@ -37,6 +38,9 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "audit-speed": audit_speed.measure,
     "audit-scale": audit_scale.measure,
     "study": study.measure,
+    "upscale-speed": upscale.measure_speed,
+    "upscale-tiles": upscale.measure_tiles,
+    "upscale-memory": upscale.measure_memory,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

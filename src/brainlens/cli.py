@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from brainlens import __version__
+from brainlens.cli_upscale import upscale
 from brainlens.core.errors import BrainlensError, nearest
 from brainlens.core.progress import duration, say
 
@@ -310,6 +311,9 @@ def recipes() -> None:
 
     for name, what in list_recipes():
         click.echo(f"{name:<24} {what}")
+
+
+commands.add_command(upscale)
 
 
 def refuse_used(path: Path, overwrite: bool) -> None:

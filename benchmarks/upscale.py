@@ -1,0 +1,173 @@
+"""Enlarging: OpenVINO and bf16 against an eager fp32 pass, tiles against none, memory by size.
+
+The baseline is spandrel's plain network, fp32, NCHW, in the same process and in turn with ours.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from brainlens.classify.machine import choose_precision
+from brainlens.deploy.upscaler import export, open_exported
+from brainlens.generative.enlarging import TILE, bands
+from brainlens.generative.generators import open_generator, read_state
+from brainlens.generative.pictures import Picture, read_picture
+from brainlens.generative.rrdb import RRDBNet, initialise
+
+
+def measure_speed(quick: bool) -> list[dict[str, Any]]:
+    """Every way to run the whole network."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        weights = write(folder / "full.safetensors", blocks=1 if quick else 23)
+        return engines(weights, folder, 16 if quick else 64, 1 if quick else 3)
+
+
+def measure_tiles(quick: bool) -> list[dict[str, Any]]:
+    """What tiling costs."""
+    with tempfile.TemporaryDirectory() as name:
+        weights = write(Path(name) / "small.safetensors", blocks=1 if quick else 6)
+        return [tiling(weights, 100 if quick else 384, 64 if quick else TILE)]
+
+
+def measure_memory(quick: bool) -> list[dict[str, Any]]:
+    """Peak memory by size of the picture."""
+    with tempfile.TemporaryDirectory() as name:
+        weights = write(Path(name) / "thin.safetensors", blocks=1)
+        sizes = [80, 160] if quick else [500, 1000, 2000, 4000, 8000]
+        return memory(weights, Path(name), sizes)
+
+
+def write(path: Path, blocks: int) -> Path:
+    """Random weights: speed and memory do not depend on them."""
+    torch.manual_seed(0)
+    network = RRDBNet(blocks=blocks)
+    initialise(network)
+    save_file(network.state_dict(), path)
+    return path
+
+
+def engines(weights: Path, folder: Path, side: int, repeats: int) -> list[dict[str, Any]]:
+    """Seconds a picture of every way to run one network, in turn."""
+    from spandrel import ModelLoader
+
+    plain = ModelLoader().load_from_state_dict(read_state(weights)).model.eval()
+    ours = open_generator(weights=weights, device="cpu")
+    exported = open_exported(export(weights, folder / "full.onnx"), threads=torch.get_num_threads())
+    x = np.random.default_rng(0).uniform(0, 1, (side, side, 3)).astype(np.float32)
+    tensor = torch.from_numpy(x.transpose(2, 0, 1).copy())[None]
+
+    def eager() -> None:
+        with torch.inference_mode():
+            plain(tensor)
+
+    def half() -> None:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            ours.network(tensor.contiguous(memory_format=torch.channels_last))
+
+    ways: dict[str, Callable[[], object]] = {
+        "eager": eager,
+        "our pass, fp32 (Winograd)": lambda: ours.enlarge(x),
+        "OpenVINO fp32": lambda: exported.enlarge(x),
+    }
+    if choose_precision("auto", "cpu") == "bf16-mixed":
+        ways["bf16 channels-last"] = half
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            way()
+            if turn:
+                seconds[name].append(time.perf_counter() - start)
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    base = median.pop("eager")
+    return [
+        {
+            "what": f"{name} against eager fp32, {side} to {4 * side} px",
+            "ours": value,
+            "baseline": base,
+            "unit": "s",
+            "ratio": base / value,
+            "wanted": "ratio >= 2",
+        }
+        for name, value in median.items()
+    ]
+
+
+def tiling(weights: Path, side: int, tile: int) -> dict[str, Any]:
+    """A picture in tiles against the same at once."""
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    picture = Picture("noise", pixels, 0, 255)
+    generator = open_generator(weights=weights, device="cpu")
+    seconds: dict[int, list[float]] = {tile: [], side: []}
+    for _ in range(2):
+        for size, found in seconds.items():
+            start = time.perf_counter()
+            for _ in bands(picture, generator, tile=size):
+                pass
+            found.append(time.perf_counter() - start)
+    ours, whole = min(seconds[tile]), min(seconds[side])
+    return {
+        "what": f"{side} px picture in tiles of {tile} against at once",
+        "ours": ours,
+        "baseline": whole,
+        "unit": "s",
+        "ratio": ours / whole,
+        "wanted": "ratio <= 1.15",
+    }
+
+
+def memory(weights: Path, folder: Path, sizes: list[int]) -> list[dict[str, Any]]:
+    """Peak resident memory of a process that reads a picture and makes its first row of tiles.
+
+    By then everything a picture of this size needs is held: later rows use it again. The network
+    runs on the first two tiles, the others take repeated pixels, as many and sooner there.
+    """
+    peaks = {}
+    for side in sizes:
+        path = folder / f"{side}.png"
+        Image.new("RGB", (side, side), (90, 120, 200)).save(path)
+        command = [sys.executable, "-m", "benchmarks.upscale", str(weights), str(path)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        peaks[side] = float(done.stdout)
+    return [
+        {
+            "what": f"peak memory, {side} x {side} px RGB in tiles of {TILE}",
+            "ours": peak,
+            "baseline": peaks[sizes[0]],
+            "unit": "MB",
+            "ratio": peak / peaks[sizes[0]],
+            "wanted": "about the same at every size",
+        }
+        for side, peak in peaks.items()
+    ]
+
+
+def first_row(weights: Path, path: Path) -> None:
+    """What `memory` runs: prints the peak in MB."""
+    real, quick = open_generator(weights=weights, device="cpu"), open_generator("nearest")
+    turns = iter([real, real])
+
+    def enlarge(part: Any) -> Any:
+        return next(turns, quick).enlarge(part)
+
+    next(iter(bands(read_picture(path), replace(real, enlarge=enlarge), quiet=True)))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    first_row(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,194 @@
+"""Owns DICOM files -> slices, in every transfer syntax that MR scanners and archives write.
+
+Enters: a file (a gzipped one too), single or multi-frame, or a folder that holds series. Leaves:
+slices with rescale applied and the file's own window (PS3.3 C.11.2), or percentiles where it names
+none. `pydicom` parses, `gdcm` decompresses (JPEG, JPEG-LS, JPEG 2000). No patient's name is read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brainlens.core.errors import ImageError
+from brainlens.core.slices import Slice, find_scans, is_dicom, percentile_window
+
+Array = np.ndarray[Any, Any]
+_GREY = {"MONOCHROME1", "MONOCHROME2"}
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_EXPECTED = "a DICOM file with a picture in it"
+
+
+def read_dicom(path: Path) -> Iterator[Slice]:
+    """The frames of one file as slices; raises ImageError."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd values in headers that have no say here
+        data = _parse(path)
+        frames = _pixels(path, data)  # (N, H, W[, 3])
+        slices = [_slice(path, data, frames, number) for number in range(len(frames))]
+    yield from slices
+
+
+def read_series(folder: Path) -> dict[str, list[Slice]]:
+    """The slices of every series below a folder, by SeriesInstanceUID, in the order of the body.
+
+    Files that cannot be read are left out, unless none can: then the first one's ImageError.
+    """
+    series: dict[str, list[Slice]] = {}
+    errors: list[ImageError] = []
+    for path in find_scans(folder):
+        if not is_dicom(path):
+            continue
+        try:
+            for one in read_dicom(path):
+                series.setdefault(one.facts["series"], []).append(one)
+        except ImageError as error:
+            errors.append(error)
+    if not series:
+        raise errors[0] if errors else ImageError(folder, "no DICOM file", "a folder with some")
+    return {uid: ordered(slices) for uid, slices in series.items()}
+
+
+def ordered(slices: Sequence[Slice]) -> list[Slice]:
+    """Slices along the normal of their plane; by instance number where no position is known."""
+    placed = all(one.facts.get("along") is not None for one in slices)
+
+    def key(one: Slice) -> tuple[float, float, str, int]:
+        along = float(one.facts["along"]) if placed else 0.0
+        return along, float(one.facts.get("instance") or 0), one.path.name, one.number
+
+    return sorted(slices, key=key)
+
+
+def _parse(path: Path) -> Any:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # what it logs, it raises too
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        data = pydicom.dcmread(io.BytesIO(content), force=path.suffix.lower() == ".dcm")
+        if "Rows" not in data or "PixelData" not in data:
+            raise ImageError(path, "a DICOM file without a picture", _EXPECTED)
+        return data
+    except ImageError:
+        raise
+    except InvalidDicomError:
+        raise ImageError(path, "no DICOM file", _EXPECTED, "Check the file") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise ImageError(path, f"a file that cannot be read ({error})", _EXPECTED) from None
+    except Exception as error:  # pydicom raises many kinds over broken headers
+        raise _broken(path, error) from error
+
+
+def _pixels(path: Path, data: Any) -> Array:
+    """(N, H, W) float32 of the stored values, colour made grey."""
+    from pydicom.pixels.processing import convert_color_space
+
+    try:
+        stored = np.asarray(data.pixel_array)
+        colour = int(data.get("SamplesPerPixel", 1)) == 3
+        kind = str(data.get("PhotometricInterpretation", "MONOCHROME2"))
+        if colour:
+            if kind.startswith("YBR"):
+                stored = convert_color_space(stored, kind, "RGB")
+            stored = stored.astype(np.float32) @ _LUMA
+        elif kind not in _GREY:
+            raise ImageError(path, f"pixels of kind {kind}", "grey or RGB pixels", "Export as grey")
+    except ImageError:
+        raise
+    except Exception as error:  # decoders raise what they like
+        raise _broken(path, error) from error
+    frames = stored.astype(np.float32)
+    return frames if frames.ndim == 3 else frames[None]
+
+
+def _slice(path: Path, data: Any, frames: Array, number: int) -> Slice:
+    """One frame with its window and its place."""
+    slope, intercept = 1.0, 0.0
+    rescale = _of_frame(data, number, "PixelValueTransformationSequence")
+    if (found := _number(rescale, "RescaleSlope")) is not None and found != 0:
+        slope, intercept = found, _number(rescale, "RescaleIntercept") or 0.0
+    values = frames[number] * slope + intercept
+    voi = _of_frame(data, number, "FrameVOILUTSequence")
+    window = _window(voi) or percentile_window(_without_padding(data, values, frames[number]))
+    orientation = _numbers(_of_frame(data, number, "PlaneOrientationSequence"),
+                           "ImageOrientationPatient", 6)  # fmt: skip
+    position = _numbers(_of_frame(data, number, "PlanePositionSequence"), "ImagePositionPatient", 3)
+    along = None
+    if orientation is not None and position is not None:
+        along = float(np.dot(np.cross(orientation[:3], orientation[3:]), position))
+    facts = {
+        "format": "dicom",
+        "modality": str(data.get("Modality", "")),
+        "series": str(data.get("SeriesInstanceUID", "")),
+        "instance": int(_number(data, "InstanceNumber") or 0),
+        "along": along,  # mm along the normal of the plane
+        "transfer_syntax": str(getattr(data.file_meta, "TransferSyntaxUID", "")),
+    }
+    inverted = data.get("PhotometricInterpretation") == "MONOCHROME1"
+    return Slice(path, number, len(frames), values, window, inverted, facts)
+
+
+def _window(voi: Any) -> tuple[float, float] | None:
+    """The first window of a header as the values shown black and white (PS3.3 C.11.2.1.2)."""
+    centre, width = _number(voi, "WindowCenter"), _number(voi, "WindowWidth")
+    if centre is None or width is None or width < 1:
+        return None
+    if str(voi.get("VOILUTFunction", "LINEAR")).upper() == "LINEAR_EXACT":
+        return centre - width / 2, centre + width / 2
+    half = (width - 1) / 2
+    return (centre - 0.5 - half, centre - 0.5 + half) if half else None
+
+
+def _without_padding(data: Any, values: Array, stored: Array) -> Array:
+    """The values less those that only fill the picture up."""
+    padding = _number(data, "PixelPaddingValue")
+    kept = values[stored != padding] if padding is not None else values
+    return kept if kept.size else values
+
+
+def _of_frame(data: Any, number: int, group: str) -> Any:
+    """The data set that holds a frame's own attributes: of multi-frame files one of its groups."""
+    shared = data.get("SharedFunctionalGroupsSequence") or []
+    frames = data.get("PerFrameFunctionalGroupsSequence") or []
+    for holder in [*frames[number : number + 1], *shared[:1]]:
+        found = holder.get(group)
+        if found:
+            return found[0]
+    return data
+
+
+def _number(data: Any, name: str) -> float | None:
+    """A number of a header, the first of several; None where it is missing or no number."""
+    try:
+        value = data.get(name)
+        if value is None or isinstance(value, str):
+            return float(value) if value else None
+        return float(value[0] if hasattr(value, "__len__") else value)
+    except (TypeError, ValueError, IndexError):
+        return None
+
+
+def _numbers(data: Any, name: str, count: int) -> Array | None:
+    try:
+        values = np.array([float(v) for v in data.get(name) or []])
+    except (TypeError, ValueError):
+        return None
+    return values if values.size == count else None
+
+
+def _broken(path: Path, error: Exception) -> ImageError:
+    line = " ".join(str(error).split())[:160] or type(error).__name__
+    step = "Fetch or export it again"
+    return ImageError(path, f"a broken DICOM file ({line})", "a whole one", step)

@@ -1,0 +1,185 @@
+"""Slices of scans: every file of the shared folder, and windows by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brainlens.core.dicom import ordered, read_dicom, read_series
+from brainlens.core.errors import ConfigError, ImageError
+from brainlens.core.slices import Slice, find_scans, is_scan, read_slices
+
+nibabel = pytest.importorskip("nibabel")
+pydicom = pytest.importorskip("pydicom")
+
+
+def volume(path: Path, values: np.ndarray, affine: np.ndarray, **header: float) -> Path:
+    image = nibabel.Nifti1Image(values, affine)
+    for key, value in header.items():
+        image.header[key] = value
+    nibabel.save(image, path)
+    return path
+
+
+def dicom(path: Path, pixels: np.ndarray, **tags: object) -> Path:
+    """A minimal uncompressed MR file."""
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
+    data.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    data.SOPClassUID, data.SOPInstanceUID = pydicom.uid.MRImageStorage, "1.2.3"
+    data.Rows, data.Columns = pixels.shape[-2:]
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.BitsAllocated = data.BitsStored = 16
+    data.HighBit, data.PixelRepresentation = 15, 0
+    for key, value in tags.items():
+        setattr(data, key, value)
+    data.PixelData = pixels.astype("<u2").tobytes()
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_window_shows_its_two_ends_black_and_white() -> None:
+    values = np.array([[0.0, 10.0, 20.0, 30.0, 40.0]], np.float32)
+    one = Slice(Path("a.dcm"), 0, 1, values, (10.0, 30.0))
+    assert one.shown().tolist() == [[0, 0, 128, 255, 255]]
+    assert one.shown((0.0, 40.0)).tolist() == [[0, 64, 128, 191, 255]]
+    turned = Slice(Path("a.dcm"), 0, 1, values, (10.0, 30.0), inverted=True)
+    assert turned.shown().tolist() == [[255, 255, 127, 0, 0]]
+
+
+def test_constant_and_broken_values_are_black() -> None:
+    values = np.array([[np.nan, 5.0]], np.float32)
+    assert Slice(Path("a"), 0, 1, values, (5.0, 5.0)).shown().tolist() == [[0, 0]]
+
+
+def test_the_dicom_window_is_that_of_the_standard(tmp_path: Path) -> None:
+    """PS3.3 C.11.2.1.2: centre 100, width 51 runs from 74.5 to 124.5."""
+    pixels = np.array([[0, 50], [100, 200]])
+    file = dicom(tmp_path / "a.dcm", pixels, WindowCenter="100", WindowWidth="51",
+                 RescaleSlope="2", RescaleIntercept="-10")  # fmt: skip
+    (one,) = read_dicom(file)
+    assert one.window == (74.5, 124.5)
+    assert one.values.tolist() == [[-10, 90], [190, 390]]
+    exact = dicom(tmp_path / "b.dcm", pixels, WindowCenter="100", WindowWidth="50",
+                  VOILUTFunction="LINEAR_EXACT")  # fmt: skip
+    assert next(read_dicom(exact)).window == (75.0, 125.0)
+
+
+def test_padding_has_no_say_in_the_window(tmp_path: Path) -> None:
+    pixels = np.full((20, 20), 60000)
+    pixels[5:15, 5:15] = np.arange(100).reshape(10, 10)
+    file = dicom(tmp_path / "a.dcm", pixels, PixelPaddingValue=60000)
+    assert next(read_dicom(file)).window[1] < 100
+
+
+def test_slices_of_a_series_follow_the_body(tmp_path: Path) -> None:
+    for number, height in enumerate([30.0, 10.0, 20.0]):
+        dicom(tmp_path / f"{number}.dcm", np.full((4, 4), height), SeriesInstanceUID="1.9",
+              InstanceNumber=str(number), ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+              ImagePositionPatient=[0, 0, height])  # fmt: skip
+    (series,) = read_series(tmp_path).values()
+    assert [one.values[0, 0] for one in series] == [10, 20, 30]
+
+
+def test_without_positions_the_instance_number_counts() -> None:
+    def one(number: int) -> Slice:
+        return Slice(Path("a"), 0, 1, np.zeros((1, 1)), (0, 1), facts={"instance": number})
+
+    assert [s.facts["instance"] for s in ordered([one(10), one(9), one(2)])] == [2, 9, 10]
+
+
+def test_an_axial_slice_has_the_front_up_and_the_right_of_the_patient_left(tmp_path: Path) -> None:
+    values = np.zeros((5, 6, 7), np.float32)
+    values[4, 5, 3] = 9  # right-most, front-most voxel of the fourth slice
+    file = volume(tmp_path / "a.nii", values, np.eye(4))
+    planes = list(read_slices(file, plane="axial"))
+    assert len(planes) == 7
+    assert planes[3].values.shape == (6, 5)
+    assert planes[3].values[0, 0] == 9
+    mirrored = np.diag([-1.0, 1, 1, 1])  # the same head, stored from right to left
+    other = volume(tmp_path / "b.nii", values[::-1].copy(), mirrored)
+    np.testing.assert_array_equal(
+        next(iter(read_slices(other, plane="axial"))).values, planes[0].values
+    )
+    np.testing.assert_array_equal(
+        list(read_slices(other, plane="axial"))[3].values, planes[3].values
+    )
+
+
+def test_the_acquired_plane_is_the_coarsest(tmp_path: Path) -> None:
+    file = volume(tmp_path / "a.nii", np.zeros((5, 6, 7), np.float32), np.diag([1.0, 5, 1, 1]))
+    planes = list(read_slices(file))
+    assert planes[0].facts["plane"] == "coronal"
+    assert len(planes) == 6
+    assert planes[0].values.shape == (7, 5)
+    with pytest.raises(ConfigError, match="did you mean 'axial'"):
+        list(read_slices(file, plane="axal"))
+
+
+def test_the_window_of_the_header_counts(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).uniform(0, 900, (4, 4, 4)).astype(np.float32)
+    file = volume(tmp_path / "a.nii", values, np.eye(4), cal_min=100, cal_max=700)
+    assert next(iter(read_slices(file))).window == (100, 700)
+    plain = volume(tmp_path / "b.nii", values, np.eye(4))
+    low, high = next(iter(read_slices(plain))).window
+    assert (low, high) == pytest.approx(tuple(np.percentile(values, [0.5, 99.5])), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.dcm"])
+def test_broken_files_are_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"nothing of that kind" * 30)
+    with pytest.raises(ImageError) as caught:
+        list(read_slices(tmp_path / name))
+    assert str(caught.value).startswith(str(tmp_path / name))
+    assert "\n" not in str(caught.value)
+
+
+def test_every_syntax_of_one_picture_gives_its_pixels(shared: Path) -> None:
+    folder = shared / "data" / "dicom" / "dicom_pydicom"
+    (expected,) = read_slices(folder / "MR_small.dcm")
+    for name in ("RLE", "bigendian", "expb", "implicit", "jp2klossless", "jpeg_ls_lossless",
+                 "padded"):  # fmt: skip
+        (one,) = read_slices(folder / f"MR_small_{name}.dcm")
+        if name != "expb":  # another picture
+            np.testing.assert_array_equal(one.values, expected.values, err_msg=name)
+        assert one.values.std() > 10
+
+
+def test_a_truncated_file_is_refused(shared: Path) -> None:
+    with pytest.raises(ImageError, match=r"MR_truncated\.dcm: got a broken DICOM file"):
+        list(read_slices(shared / "data" / "dicom" / "dicom_pydicom" / "MR_truncated.dcm"))
+
+
+def test_every_shared_scan_is_read_or_refused_in_one_line(shared: Path) -> None:
+    read, refused = 0, []
+    folder = shared / "data" / "dicom" / "dicom_nibabel"
+    empty = {folder / "decimal_rescale.dcm", *folder.glob("*.gz")}  # zeros in a patient's place
+    for path in find_scans(shared / "data" / "dicom"):
+        try:
+            for one in read_slices(path):
+                grey = one.shown()
+                assert grey.dtype == np.uint8
+                assert grey.std() > 1 or path in empty, path
+                read += 1
+        except ImageError as error:
+            refused.append(error.path.name)
+    assert read >= 40
+    # No picture; JPEG Extended of 12 bits, which only GPL code decodes; pixels missing.
+    assert refused == ["nema-mr1_jply.dcm", "csa_slice_norm.dcm", "MR_truncated.dcm"]
+
+
+def test_a_real_series_is_sorted_by_place(shared: Path) -> None:
+    series = read_series(shared / "data" / "dicom" / "dicom_studyforrest_7T_T1")
+    (slices,) = series.values()
+    along = [one.facts["along"] for one in slices]
+    assert len(slices) == 20
+    assert along == sorted(along)
+
+
+def test_pictures_are_no_scans(shared: Path) -> None:
+    assert not is_scan(shared / "data" / "sr" / "Set5" / "baby.png")
+    assert is_scan(shared / "data" / "dicom" / "dicom_mr_head_barre" / "MR-MONO2-16-head.dcm")

@@ -1,0 +1,5 @@
+"""The small generator of the generative tests."""
+
+from tests.generative.conftest import small_weights
+
+__all__ = ["small_weights"]

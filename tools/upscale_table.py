@@ -1,0 +1,80 @@
+"""Writes the tables of `brainlens upscale score` into the documents from the JSON beside them.
+
+    python tools/upscale_table.py
+
+Each stands between `<!-- scores: NAME -->` and `<!-- end -->` and is made of
+docs/results/upscale/NAME.json. A test makes the tables again and compares.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results" / "upscale"
+PAGES = [ROOT / "docs" / "upscale.md", ROOT / "docs" / "results" / "upscale.md"]
+_TABLE = re.compile(r"<!-- (scores|verdict): ([\w-]+) -->\n.*?<!-- end -->", re.S)
+_NAMES = {"psnr_y": "PSNR-Y dB", "ssim_y": "SSIM-Y", "lpips": "LPIPS (VGG)",
+          "psnr_rgb": "PSNR-RGB dB"}  # fmt: skip
+
+
+def scores(result: dict[str, Any]) -> str:
+    """A row a method; the best figure of a column in bold."""
+    mean = result["mean"]
+    best = {
+        name: (min if name == "lpips" else max)(one[name] for one in mean.values())
+        for name in _NAMES
+    }
+    rows = [["method", *_NAMES.values()], ["---"] * (len(_NAMES) + 1)]
+    for method, figures in mean.items():
+        cells = [f"{figures[n]:.2f}" if "psnr" in n else f"{figures[n]:.4f}" for n in _NAMES]
+        marked = [f"**{cell}**" if figures[n] == best[n] else cell
+                  for n, cell in zip(_NAMES, cells, strict=True)]  # fmt: skip
+        rows.append([method, *marked])
+    return _markdown(rows)
+
+
+def verdict(result: dict[str, Any]) -> str:
+    """A row a way of preparing the coarse scan: accuracy, and what it changes."""
+    rows = [["input of the classifier", "accuracy % (95 %)", "against as it is, points (95 %)"]]
+    rows.append(["---"] * 3)
+    for name, one in result["arms"].items():
+        change = one.get("change")
+        low = "" if change is None else f"{change['value']:+.1f} ({_range(change)})"
+        rows.append([name, f"{one['value']:.1f} ({_range(one)})", low])
+    return _markdown(rows)
+
+
+def _range(figure: dict[str, float]) -> str:
+    return f"{figure['low']:.1f} to {figure['high']:.1f}"
+
+
+def _markdown(rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
+
+
+def filled(page: Path) -> str:
+    """The page's text with its tables made anew."""
+
+    def replace(match: re.Match[str]) -> str:
+        result = json.loads((RESULTS / f"{match[2]}.json").read_text("utf-8"))
+        own = scores(result) if match[1] == "scores" else verdict(result)
+        return f"<!-- {match[1]}: {match[2]} -->\n{own}\n<!-- end -->"
+
+    return _TABLE.sub(replace, page.read_text("utf-8"))
+
+
+def main() -> None:
+    """Fill every page."""
+    for page in PAGES:
+        text = filled(page)
+        if text != page.read_text("utf-8"):
+            page.write_text(text, "utf-8")
+            print(f"wrote {page.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
