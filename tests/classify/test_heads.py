@@ -54,7 +54,8 @@ def material(index_path: Path, config: TrainConfig) -> Material:
 
 def together(index_path: Path, configs: Sequence[TrainConfig]) -> list[Head]:
     """The configs' heads, trained in as few blocks as they fit."""
-    materials, jobs = {}, []
+    materials: dict[str, Material] = {}
+    jobs: list[Job] = []
     for config in configs:
         # Random weights: the backbone differs by seed, so does what the heads stand on.
         name = f"{config.seed} {config.augment} {config.views}"
@@ -201,7 +202,7 @@ def compare_with_torch(
     """Each head by torch.optim alone."""
     for head, rate in enumerate(rates):
         alone = start[head].clone().requires_grad_()
-        options = {"momentum": 0.8} if name == "sgd" else {}
+        options: dict[str, Any] = {"momentum": 0.8} if name == "sgd" else {}
         optimizer = OPTIMIZERS[name]([alone], lr=rate, weight_decay=0.02, **options)  # type: ignore[call-arg]
         for grad in grads:
             alone.grad = grad[head].clone()

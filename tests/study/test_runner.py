@@ -132,8 +132,12 @@ def test_a_killed_study_goes_on_and_ends_the_same(
         run_study(design, tiny_index, tmp_path / "study")
     saved = json.loads((tmp_path / "study" / "study.json").read_text())
     assert sorted(row["status"] for row in saved["rows"]) == ["done", "done", "waiting", "waiting"]
-    monkeypatch.setattr(runner, "run_unit", lambda u, *o: units.append(
-        sorted({t.row for t in u.trials})) or work(u, *o))  # fmt: skip
+
+    def noted(unit: Any, *rest: Any) -> Any:
+        units.append(sorted({trial.row for trial in unit.trials}))
+        return work(unit, *rest)
+
+    monkeypatch.setattr(runner, "run_unit", noted)
     resumed = run_study(design, tiny_index, tmp_path / "study", resume=True)
     assert sorted(row for unit in units[:4] for row in unit) == [0, 1, 2, 3]  # none of them twice
     monkeypatch.setattr(runner, "run_unit", work)

@@ -16,6 +16,7 @@ from scipy import stats
 from brainlens.core.errors import ConfigError
 from brainlens.study.arrays import orthogonal
 from brainlens.study.taguchi import (
+    Goal,
     Line,
     aliases,
     anova,
@@ -74,7 +75,7 @@ def test_a_textbook_l9() -> None:
 
 
 def test_main_effects_by_hand() -> None:
-    effects = main_effects(BOOK, YIELD[:, 0])
+    effects = [np.array(own, float) for own in main_effects(BOOK, YIELD[:, 0])]
     np.testing.assert_allclose(effects[0], [29 / 3, 38 / 3, 59 / 3], rtol=0, atol=1e-12)
     np.testing.assert_allclose(effects[1], [40 / 3, 42 / 3, 44 / 3], rtol=0, atol=1e-12)
 
@@ -101,9 +102,9 @@ def exact_battery() -> dict[str, Fraction]:
         sums = [
             sum(v for r, c in zip(y, GRID, strict=True) if c[key] == k for v in r) for k in range(3)
         ]
-        return Fraction(sum(s * s for s in sums), 12) - correction  # type: ignore[arg-type]
+        return Fraction(sum(s * s for s in sums), 12) - correction
 
-    cells = Fraction(sum(sum(r) ** 2 for r in y), 4) - correction  # type: ignore[arg-type]
+    cells = Fraction(sum(sum(r) ** 2 for r in y), 4) - correction
     total = sum(v * v for v in everything) - correction
     return {
         "material": totals(0), "temperature": totals(1),
@@ -193,7 +194,8 @@ def test_the_predicted_optimum_and_its_interval_are_statsmodels() -> None:
     ours = optimum(L9[:, :3], y, [2, 0, 1], runs=1)
     low, high = told.conf_int(obs=True)[0]  # of one new observation
     assert ours.predicted == pytest.approx(told.predicted_mean[0], abs=1e-9)
-    assert (ours.low, ours.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
+    assert ours.low == pytest.approx(low, abs=1e-9)
+    assert ours.high == pytest.approx(high, abs=1e-9)
     # Taguchi's formula: n_eff = N / (1 + the degrees of freedom in the prediction) = 45 / 7.
     half = math.sqrt(stats.f.ppf(0.95, 1, 38) * model.mse_resid * (7 / 45 + 1 / 5))
     of_five = optimum(L9[:, :3], y, [2, 0, 1], runs=5)
@@ -213,13 +215,14 @@ def test_signal_to_noise_is_pydoe_s() -> None:
     from pydoe.taguchi import TaguchiObjective, compute_snr
 
     y = np.random.default_rng(0).uniform(0.5, 1, (9, 5))
-    for goal, theirs in (
+    goals: tuple[tuple[Goal, TaguchiObjective], ...] = (
         ("larger", TaguchiObjective.LARGER_IS_BETTER),
         ("smaller", TaguchiObjective.SMALLER_IS_BETTER),
         ("nominal", TaguchiObjective.NOMINAL_IS_BEST),
-    ):
+    )
+    for goal, theirs in goals:
         expected = [compute_snr(row, theirs) for row in y]
-        np.testing.assert_allclose(signal_to_noise(y, goal), expected, rtol=0, atol=1e-9)  # type: ignore[arg-type]
+        np.testing.assert_allclose(signal_to_noise(y, goal), expected, rtol=0, atol=1e-9)
 
 
 # --- what a design can tell apart ---------------------------------------------------------------

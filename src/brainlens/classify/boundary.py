@@ -75,7 +75,8 @@ def boundary(network: Classifier, config: TrainConfig, frozen: Sequence[nn.Modul
 def _rests(step: nn.Module, resting: set[int]) -> bool:
     """Whether a step has no weights but frozen ones, and draws nothing while others train."""
     for part in step.modules():
-        own = list(part.parameters(recurse=False)) or list(part.buffers(recurse=False))
+        own: list[Tensor] = [*part.parameters(recurse=False)]
+        own = own or [*part.buffers(recurse=False)]
         if own and id(part) not in resting:
             return False
         if isinstance(part, nn.Dropout) and part.p > 0:

@@ -248,7 +248,7 @@ def _first_weights(
             heads[job.config.seed] = [p.detach() for p in head.parameters()]
         layers.append(heads[job.config.seed])
     return [
-        torch.stack(same).unflatten(0, grid).contiguous().requires_grad_()
+        torch.stack(same).reshape(*grid, *same[0].shape).contiguous().requires_grad_()
         for same in zip(*layers, strict=True)
     ]
 

@@ -41,7 +41,7 @@ class Job:
 
 def blocks(jobs: Sequence[Job]) -> list[list[int]]:
     """The jobs' numbers, in blocks that one tensor can hold, each streams x variants."""
-    kinds: dict[Hashable, dict[Hashable, dict[Hashable, int]]] = {}
+    kinds: dict[str, dict[tuple[Hashable, ...], dict[tuple[str, int], int]]] = {}
     for number, job in enumerate(jobs):
         free = {name: None for name in (*VARIANTS, *STREAMS)}
         kind = repr(({**dataclasses.asdict(job.config), **free}, _shape(job.architecture)))

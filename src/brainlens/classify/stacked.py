@@ -73,7 +73,8 @@ def advance(
         large = w[0, v].numel() > _LARGE
         for place in [(s, v) for s in range(len(w))] if large else [(slice(None), v)]:
             shape = (-1, *[1] * (w.ndim - 2)) if not large else ()
-            own = Numbers(*(numbers[place].reshape(shape) for numbers in rates.numbers()), step)
+            rate, decay, momentum = (n[place].reshape(shape) for n in rates.numbers())
+            own = Numbers(rate, decay, momentum, step)
             rule(w[place], g[place], state["first"][place], state["second"][place], own)
 
 

@@ -113,3 +113,11 @@ def _empty(folder: Path, *, last: Path) -> None:
             shutil.rmtree(child)
         else:
             child.unlink()
+
+
+def refuse_used(path: Path, overwrite: bool) -> None:
+    """Refuse to replace a file unless asked to."""
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; expected a file name such as {path}/x.csv")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists. Give --overwrite to replace it, or another -o")

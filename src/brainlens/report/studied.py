@@ -202,7 +202,7 @@ def arm_line(one: Document) -> str:
 def _choices(document: Document, tables: Document) -> list[tuple[str, ...]]:
     """Per arm: the best row seen, the chosen levels, what was predicted, what was confirmed."""
     design, found = document["design"], document.get("confirmation")
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for arm, table in tables.items():
         best, chosen, told = table["best_row"], table["chosen"], table["predicted"]
         seen = f"{best['row'] + 1}: {figure(best['mean'], design)}"

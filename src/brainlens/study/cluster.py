@@ -26,7 +26,7 @@ def spread(
     try:
         shared = ray.put(dict(materials))
         remote = ray.remote(_work)
-        gpu = units and not units[0].jobs and units[0].trials[0].config.device != "cpu"
+        gpu = bool(units) and not units[0].jobs and units[0].trials[0].config.device != "cpu"
         options = {
             "num_cpus": 1,
             "num_gpus": int(gpu and ray.cluster_resources().get("GPU", 0) > 0),

@@ -1,0 +1,140 @@
+"""Owns the commands about models: `train`, `evaluate`, `predict`, `export`, `study`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from brainlens.core.progress import duration, say
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("index", type=_FILE)
+@click.option("-o", "run", type=_FILE, required=True, help="The run folder to write.")
+@click.option("--recipe", default="", help="A recipe by name; brainlens recipes lists them.")
+@click.option("--config", type=_FILE, help="A TOML file of settings.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable.")
+@click.option("--resume", is_flag=True, help="Go on with an unfinished run.")
+@click.option("--devices", type=click.IntRange(1), default=1, help="GPUs, or CPU processes.")
+@click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
+def train(
+    index: Path, run: Path, recipe: str, config: Path | None, sets: tuple[str, ...], resume: bool,
+    devices: int, overwrite: bool,
+) -> None:  # fmt: skip
+    """Train a classifier on the split of INDEX."""
+    from brainlens.classify.config import TrainConfig
+    from brainlens.core.config import parse_sets, read_toml, resolve
+    from brainlens.recipes import read_recipe
+
+    tables = [read_recipe(recipe)] if recipe else []
+    tables += [read_toml(config)] if config else []
+    settings = resolve(TrainConfig, *tables, parse_sets(sets))
+    from brainlens.classify.training import train as run_training
+
+    done = run_training(index, run, settings, overwrite=overwrite, resume=resume, devices=devices)
+    click.echo(f"best epoch {done.best_epoch}: {done.monitor} {done.best_value:.4f}")
+    say(f"wrote {run} in {duration(done.seconds)}; next: brainlens evaluate {run} {index} -o eval")
+
+
+@click.command()
+@click.argument("run", type=_FILE)
+@click.argument("index", type=_FILE)
+@click.option("-o", "out", type=_FILE, required=True, help="The folder to write.")
+@click.option("--split", default="test", show_default=True, help="Which rows to judge.")
+@click.option("--allow-leaks", is_flag=True, help="Judge images seen in training, and say so.")
+@click.option("--overwrite", is_flag=True, help="Replace an evaluation that exists.")
+def evaluate(
+    run: Path, index: Path, out: Path, split: str, allow_leaks: bool, overwrite: bool
+) -> None:
+    """Judge a run on the test rows of INDEX, with intervals."""
+    from brainlens.classify.evaluation import evaluate as judge
+    from brainlens.report.tables import evaluation_summary
+
+    result = judge(run, index, out, split=split, allow_leaks=allow_leaks, overwrite=overwrite)
+    click.echo(evaluation_summary(result))
+    say(f"wrote {out}; next: brainlens report {run} {out} -o report.html")
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=_FILE)
+@click.option("--model", type=_FILE, required=True, help="A run folder, or an export (.onnx).")
+@click.option("--coverage", type=float, help="With an export: answer a set of classes, as 0.95.")
+@click.option("--json", "as_json", is_flag=True, help="JSON, one object a file.")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header.")
+def predict(
+    inputs: tuple[Path, ...], model: Path, coverage: float | None, as_json: bool, as_csv: bool
+) -> None:
+    """Classify image files, or every image of a folder."""
+    from brainlens.data.answers import find_inputs
+    from brainlens.report.tables import predictions_as
+
+    files = find_inputs(inputs)
+    if model.suffix == ".onnx":
+        from brainlens.deploy.classifier import Classifier
+
+        answers, unreadable = Classifier(model).classify(files, coverage=coverage)
+    elif coverage is not None:
+        raise click.UsageError("--coverage needs an export. Make one: brainlens export RUN")
+    else:
+        from brainlens.classify.predictor import Predictor
+
+        answers, unreadable = Predictor(model).classify(files)
+    form = "json" if as_json else "csv" if as_csv else "table"
+    click.echo(predictions_as(form, answers), nl=False)
+    for error in unreadable:
+        say(f"skipped {error}")
+    if unreadable:
+        say(f"{len(unreadable)} of {len(files)} files skipped")
+
+
+@click.command()
+@click.argument("run", type=_FILE)
+@click.option("-o", "out", type=_FILE, default=Path("model.onnx"), show_default=True, help="File.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+def export(run: Path, out: Path, overwrite: bool) -> None:
+    """Write RUN as one calibrated ONNX file that predicts without torch."""
+    from brainlens.deploy.export import export as write
+
+    made = write(run, out, overwrite=overwrite)
+    held, apart = made["calibration"], made["parity"]["largest difference of a logit"]
+    click.echo(
+        f"temperature {made['temperature']:.3f}: log loss {held['log loss before']:.3f} to "
+        f"{held['log loss after']:.3f} on {held['images']} validation images; logits within "
+        f"{apart:.1g} of the run's"
+    )
+    say(f"wrote {out}; next: brainlens predict --model {out} IMAGE")
+
+
+@click.command()
+@click.argument("design")
+@click.argument("index", type=_FILE)
+@click.option("-o", "out", type=_FILE, required=True, help="The study folder to write.")
+@click.option("--replicates", type=click.IntRange(1), help="Seeds a row, instead of the design's.")
+@click.option("--ray", default="", metavar="auto|local|ADDRESS", help="Spread over a Ray cluster.")
+@click.option("--against", type=_FILE, help="Another study of INDEX: how far are the choices?")
+@click.option("--resume", is_flag=True, help="Go on with an unfinished study.")
+@click.option("--allow-leaks", is_flag=True, help="Confirm on images seen in training, say so.")
+@click.option("--overwrite", is_flag=True, help="Replace a study that exists.")
+def study(
+    design: str, index: Path, out: Path, replicates: int | None, ray: str, against: Path | None,
+    resume: bool, allow_leaks: bool, overwrite: bool,
+) -> None:  # fmt: skip
+    """Try settings in the rows of DESIGN, a TOML file or a recipe, and say what matters."""
+    from brainlens.report.studied import summary, verdict
+    from brainlens.report.tables import aligned
+    from brainlens.study.design import read_design
+    from brainlens.study.runner import run_study
+
+    plan = read_design(design, replicates=replicates)
+    found = run_study(
+        plan, index, out, ray=ray, resume=resume, overwrite=overwrite, allow_leaks=allow_leaks,
+        against=against,
+    )  # fmt: skip
+    for title, table in summary(found):
+        click.echo(f"{title}\n{aligned(table)}\n" if title else f"{aligned(table)}\n")
+    click.echo(verdict(found))
+    spent = duration(found["seconds"]["all"])
+    say(f"wrote {out} in {spent}; next: brainlens report {out} -o report.html")
