@@ -22,8 +22,9 @@ from brainlens.core.errors import LeakError, OutputError, RunError
 from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.progress import duration, say
 from brainlens.core.provenance import now, provenance
-from brainlens.data.crosscheck import Crosscheck, crosscheck
+from brainlens.data.crosscheck import crosscheck
 from brainlens.data.index import Index, counts, read_index, write_index
+from brainlens.data.leakage import leaks_between
 from brainlens.data.split import read_record
 from brainlens.study import conclusion, record
 from brainlens.study.bench import Bench, Outcome, Trial, Unit, run_unit
@@ -43,7 +44,7 @@ def run_study(
     began, started = time.monotonic(), now()
     index = read_index(index_path)
     labels = check_rows({split: index.of(split) for split in ("train", "val")}, index_path)
-    leaked = _check_leaks(index, allow_leaks)
+    _check_leaks(index, allow_leaks, twins=False)
     other = record.read(against) if against else None
     study = _Study(design, Bench(index_path, index, labels, out / "runs"), out, ray)
     if resume:
@@ -58,6 +59,7 @@ def run_study(
         conclusion.analyse(design, study.document)
         study.save()
         if "confirmation" not in study.document:  # the test split is read once
+            study.document["leakage"] = _check_leaks(index, allow_leaks, twins=True)
             confirming = time.monotonic()
             study.document["confirmation"] = conclusion.confirm(
                 design, study.document, study.bench, study.results, out
@@ -72,10 +74,6 @@ def run_study(
             f"stopped with {done} of {len(design.matrix)} rows done. Go on with the same command "
             "and --resume"
         ) from None
-    study.document["leakage"] = {
-        "test_images_seen": len(leaked.seen), "allowed": allow_leaks,
-        "certificate": leaked.certificate(),
-    }  # fmt: skip
     study.document["protocol"] = read_record(index, index_path)
     study.document["seconds"]["all"] = round(before + time.monotonic() - began, 2)
     study.document["provenance"] = {
@@ -89,18 +87,23 @@ def run_study(
     return study.document
 
 
-def _check_leaks(index: Index, allowed: bool) -> Crosscheck:
-    """The test images that training or choosing would see; an error unless allowed."""
-    test = index.of("test")
-    found = crosscheck(index, test, index, index.of("train") + index.of("val"))
-    if found.seen and not allowed:
+def _check_leaks(index: Index, allowed: bool, *, twins: bool) -> Document:
+    """What of the test images training or choosing saw; an error unless allowed.
+
+    Without `twins` no picture is opened: the test split is not read before the confirmation.
+    """
+    test, learned = index.of("test"), index.of("train") + index.of("val")
+    checked = crosscheck(index, test, index, learned) if twins else None
+    found = checked.seen.values() if checked else leaks_between(test, learned, {})
+    seen = [leak.path for leak in found]
+    if seen and not allowed:
         raise LeakError(
-            f"{len(found.seen)} of {len(test)} test images are copies, twins or patients of "
-            f"training ones (the first: {next(iter(found.seen))}), so a confirmation would say "
-            "nothing. Audit the index and split with --protocol grouped, or give --allow-leaks to "
-            "measure it as it is"
+            f"{len(seen)} of {len(test)} test images are copies, twins or patients of training "
+            f"ones (the first: {seen[0]}), so a confirmation would say nothing. Audit the "
+            "index and split with --protocol grouped, or give --allow-leaks to measure it as it is"
         )
-    return found
+    certificate = {"certificate": checked.certificate()} if checked else {}
+    return {"test_images_seen": len(seen), "allowed": allowed, **certificate}
 
 
 class _Study:
