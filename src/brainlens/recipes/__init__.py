@@ -1,6 +1,7 @@
 """Owns the recipes: one TOML a system or experiment, `train --recipe NAME`.
 
-A recipe is a file of training settings; its first comment line says what it is.
+A recipe is a file of training settings; its first comment line says what it is. Its table
+`[published]`, what the document says that it comes from, is no setting: `reproduce` reads it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from importlib.resources import files
 from typing import Any
 
 from brainlens.core.errors import ConfigError, nearest
+
+PUBLISHED = "published"  # the table of a recipe that is no setting
 
 
 def _texts() -> dict[str, str]:
@@ -29,7 +32,16 @@ def list_recipes() -> list[tuple[str, str]]:
 
 def read_recipe(name: str) -> dict[str, Any]:
     """The settings of a recipe; an unknown name fails with the nearest one."""
+    return {key: value for key, value in _read(name).items() if key != PUBLISHED}
+
+
+def read_published(name: str) -> dict[str, Any]:
+    """What the recipe's document published; empty for a recipe without a document."""
+    return dict(_read(name).get(PUBLISHED, {}))
+
+
+def _read(name: str) -> dict[str, Any]:
     texts = _texts()
     if name not in texts:
-        raise ConfigError(f"--recipe {name}: no such recipe: {nearest(name, texts)}")
+        raise ConfigError(f"recipe {name}: no such recipe: {nearest(name, texts)}")
     return tomllib.loads(texts[name])
