@@ -25,6 +25,7 @@ INK, MUTED, GRID = "#1b1f24", "#57606b", "#d0d7de"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", BLUE: "blue", ORANGE: "orange",
              GREEN: "green"}  # fmt: skip
+_MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "D", ":"))
 
 WIDTH = 5.6  # inches of 72 units: small enough to be read on a phone without zooming
@@ -173,6 +174,38 @@ def reliability(bins: Sequence[Bin]) -> str:
         counts.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         for axes in (curve, counts):
             axes.grid(True)
+        return _svg(figure)
+
+
+def severities(models: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Accuracy against severity for each named model: one panel a degradation, by its index."""
+    first = next(iter(models.values()))
+    rows = -(-len(first) // 2)
+    with style.context(["default", _STYLE | {"font.size": 9.0}]):
+        figure = Figure(figsize=(1.5 * WIDTH, 2.1 * rows), layout="constrained")
+        panels = figure.subplots(rows, 2, sharey=True, squeeze=False).flat
+        for panel, curve in zip(panels, first, strict=False):
+            marks = ["none", *(f"{p['severity']:g}" for p in curve["points"][1:])]
+            for number, (name, curves) in enumerate(models.items()):
+                own = next(c for c in curves if c["name"] == curve["name"])
+                estimates = [p["accuracy"] for p in own["points"]]
+                colour, _, line = SERIES[number % len(SERIES)]
+                panel.plot(
+                    [e["value"] for e in estimates], color=colour, linestyle=line,
+                    marker=_MARKERS[number % len(_MARKERS)], label=name,
+                )  # fmt: skip
+                if all(e["low"] is not None for e in estimates):
+                    low, high = ([e[end] for e in estimates] for end in ("low", "high"))
+                    panel.fill_between(range(len(low)), low, high, color=colour, alpha=0.12, lw=0)
+            panel.set_xticks(range(len(marks)), marks)
+            panel.set_xlabel(f"{curve['name']}: {curve['unit']}")
+            panel.set_ylim(0, 1.02)
+            panel.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+            panel.grid(True)
+        for panel in list(panels)[len(first) :]:
+            panel.set_visible(False)
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center",
+                      ncols=min(3, len(models)))  # fmt: skip
         return _svg(figure)
 
 
