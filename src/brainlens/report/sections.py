@@ -6,7 +6,6 @@ interval changes the sentence itself and not only a mark beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from brainlens.report.artefacts import (
     read_run,
 )
 from brainlens.report.audited import certificate
-from brainlens.report.facts import NONE, digest, facts, plain, protocol
+from brainlens.report.facts import NONE, facts, plain, protocol
 
 View = dict[str, Any]
 
@@ -78,7 +77,7 @@ def evaluation(folder: Path) -> View:
         "metrics": [_metric(name, figure) for name, figure in _in_order(read.metrics)],
         "metric_names": [CLASS_METRICS[name][0] for name in names],
         "per_class": [
-            (label, read.support[label], [_cell(row.get(name), name) for name in names])
+            (label, read.support[label], [cell(row.get(name), name) for name in names])
             for label, row in read.per_class.items()
         ],
         "parts": _parts(read, folder / "metrics.json"),
@@ -92,35 +91,19 @@ def evaluation(folder: Path) -> View:
         "mistakes": read.mistakes[:SHOWN_MISTAKES],
         "mistaken": len(read.mistakes),
         "curves": _curves(read.history, pick(provenance, "best_epoch")),
+        "degraded": degraded({"this model": read.document.get("degraded")}),
         "facts": facts(provenance, read),
         "protocol": protocol(pick(read.document, "protocol")),
         "command": pick(provenance, "command"),
         "read": read,
+        "folder": folder,
     }
 
 
-def comparison(views: Sequence[View]) -> View:
-    """Several evaluations side by side, with a warning where they measured different things."""
-    reads: list[Evaluation] = [view["read"] for view in views]
-    digests = {digest(pick(read.document, "provenance", "index")) for read in reads}
-    same = len(digests) == 1 and len({(read.split, read.images) for read in reads}) == 1
-    protocols = [plain(pick(read.document, "protocol", "protocol")) for read in reads]
-    return {
-        "names": [name for name, _ in METRICS.values()],
-        "rows": [
-            (view, [_cell(read.metrics.get(name), name) for name in METRICS], split)
-            for view, read, split in zip(views, reads, protocols, strict=True)
-        ],
-        "same": same and len(set(protocols)) == 1,
-        "forest": Markup(
-            plots.intervals(
-                {
-                    view["title"]: {"accuracy": read.metrics["accuracy"]}
-                    for view, read in zip(views, reads, strict=True)
-                }
-            )
-        ),
-    }
+def degraded(models: dict[str, Any]) -> Any:
+    """One drawing of all models that were judged under degradation; None where none was."""
+    held = {name: curves for name, curves in models.items() if curves}
+    return Markup(plots.severities(held)) if held else None
 
 
 def percent(value: float | None) -> str:
@@ -186,7 +169,7 @@ def _leak(read: Evaluation, file: Path) -> View:
         if leakage.get(name) is not None:
             images = need(leakage, (name, "images"), int, file)
             figure = estimate(leakage[name], "accuracy", file)
-            parts.append((name, images, _cell(figure, "accuracy")))
+            parts.append((name, images, cell(figure, "accuracy")))
     return {
         "found": _leaks(read),
         "allowed": leakage["allowed"],
@@ -222,10 +205,10 @@ def _in_order(metrics: dict[str, Estimate]) -> list[tuple[str, Estimate]]:
 
 def _metric(name: str, figure: Estimate) -> tuple[str, str, str]:
     known, _ = METRICS.get(name, (name.replace("_", " "), "number"))
-    return (known, *_cell(figure, name))
+    return (known, *cell(figure, name))
 
 
-def _cell(figure: Estimate | None, name: str) -> tuple[str, str]:
+def cell(figure: Estimate | None, name: str) -> tuple[str, str]:
     """A figure and its interval, as written."""
     if figure is None or figure.value is None:
         return NONE, ""
@@ -293,6 +276,15 @@ def _run_verdict(read: Run) -> str:
         figure = percent(value) if "accuracy" in monitor else f"{value:.4g}"
         said += f"; kept epoch {best}, the best by {monitor} ({figure})"
     return said + ". That figure chose the epoch, so it is no result: evaluate on the test split."
+
+
+def curves_of(document: dict[str, Any]) -> list[tuple[str, str, Markup]]:
+    """The curves of an evaluation that another document holds."""
+    history = [
+        {name: float(row[name]) if row.get(name) else None for name in ("epoch", *CURVES)}
+        for row in document.get("history", [])
+    ]
+    return _curves(history, pick(document, "provenance", "best_epoch"))
 
 
 def _curves(history: History, best: Any) -> list[tuple[str, str, Markup]]:
