@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import seed_a, startup, training
+from benchmarks import backbones, seed_a, startup, training
 from brainlens.core.provenance import now, versions
 from brainlens.report.tables import aligned
 
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "startup": startup.measure,
     "training": training.measure,
     "seed-a": seed_a.measure,
+    "backbones": backbones.measure,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

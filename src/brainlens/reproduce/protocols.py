@@ -98,8 +98,11 @@ def between(train: str, test: str) -> Protocol:
         seen = {row.group for _, rows in sides for row in rows}
         clean = [row for row in tested if row.group not in seen]
         whole = _plan(sides, tested)
-        judged = {"all images": whole.judged[""], "twins removed": _as("test", clean)}
-        return Plan(whole.learned, judged, f"{len(tested) - len(clean)} of {len(tested)} shared")
+        judged = {"all images": whole.judged[""]}
+        if clean:
+            judged["twins removed"] = _as("test", clean)
+        note = f"{len(tested) - len(clean)} of {len(tested)} images of {test} are in {train} too"
+        return Plan(whole.learned, judged, note)
 
     return Protocol(f"trained on {train}, judged on {test}", (train, test), "binary", plan, True)
 

@@ -51,8 +51,8 @@ def reproduce(
     With `external` ("TRAIN:TEST") it is judged between those sets instead.
     """
     began, started = time.monotonic(), now()
-    claim = read_claim(recipe)
-    arms = _external_arms(external) if external else _own_arms(claim)
+    claim = None if external else read_claim(recipe)
+    arms = _own_arms(claim) if claim else _external_arms(external)
     chosen, notes = take(find_sets(data), _wanted(arms))
     settings = _settings(recipe, sets or {}, quick)
     fresh_folder(out, overwrite=overwrite, kind="reproduction")
@@ -67,11 +67,11 @@ def reproduce(
         "kind": "reproduction",
         "recipe": recipe,
         "quick": quick,
-        "published": None if external else dataclasses.asdict(claim),
+        "published": dataclasses.asdict(claim) if claim else None,
         "data": {name: pool.sets.count(name) for name in chosen},
         "settings": dataclasses.asdict(settings.config),
         "changed": settings.changed,
-        "notes": _notes(claim, len(pool.rows), bool(external)) + notes + settings.notes,
+        "notes": _notes(claim, len(pool.rows)) + notes + settings.notes,
         "columns": columns,
         "provenance": provenance(
             "reproduction", settings.config.seed, started, time.monotonic() - began
@@ -134,9 +134,9 @@ def _settings(recipe: str, sets: dict[str, Any], quick: bool) -> Settings:
     return Settings(config, changed, notes)
 
 
-def _notes(claim: Claim, images: int, external: bool) -> list[str]:
+def _notes(claim: Claim | None, images: int) -> list[str]:
     """What is not as the document had it."""
-    if external:
+    if claim is None:
         return []
     notes = [claim.stand_in] if claim.stand_in else []
     if claim.images:
