@@ -1,4 +1,4 @@
-"""Two evaluations of one test: matched by image, corrected together, never called better lightly."""
+"""Two evaluations of one test: matched by image, corrected together, no rash claim of better."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from brainlens.core.progress import say
 from brainlens.data.degrade import DEGRADATIONS, degraded
 from brainlens.data.preprocess import Array
 from brainlens.metrics import classification
-from brainlens.metrics.resampling import group_draws, interval
+from brainlens.metrics.resampling import group_draws, interval, perfect_interval
 
 RESAMPLES, LEVEL, SEED = 1000, 0.95, 0
 
@@ -52,6 +52,10 @@ def _figures(true: Array, group: Array, table: Array) -> dict[str, Any]:
     }
     figures = {}
     for name, column in values.items():
-        low, high = interval(column[1:], LEVEL) or (None, None)
-        figures[name] = {"value": float(column[0]), "low": low, "high": high}
+        value = float(column[0])
+        bounds = interval(column[1:], LEVEL)
+        if bounds and bounds[0] == bounds[1] and value in (0.0, 1.0):
+            bounds = perfect_interval(value, len(by_group), LEVEL)
+        low, high = bounds or (None, None)
+        figures[name] = {"value": value, "low": low, "high": high}
     return figures
