@@ -16,7 +16,6 @@ from brainlens.report import plots
 from brainlens.report.artefacts import Document, need, pick, read_json
 from brainlens.report.facts import NONE, facts, plain
 from brainlens.report.sections import curves_of
-from brainlens.report.tables import aligned
 
 View = dict[str, Any]
 
@@ -108,6 +107,8 @@ def table(document: Document) -> tuple[list[str], list[list[str]]]:
 
 def summary(document: Document) -> str:
     """The table on the terminal, with its notes."""
+    from brainlens.report.tables import aligned  # brings torch, which a page does without
+
     head, rows = table(document)
     shown = [row for row in rows if ": " not in row[0] or row[0].startswith("images")]
     notes = [f"- {note}" for note in document["notes"]]

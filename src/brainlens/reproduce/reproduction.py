@@ -7,6 +7,7 @@ Enters: a recipe with a `[published]` table and the folders of its data. Leaves:
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,9 +68,9 @@ def reproduce(
         "kind": "reproduction",
         "recipe": recipe,
         "quick": quick,
-        "published": dataclasses.asdict(claim) if claim else None,
+        "published": _plain(claim) if claim else None,
         "data": {name: pool.sets.count(name) for name in chosen},
-        "settings": dataclasses.asdict(settings.config),
+        "settings": _plain(settings.config),
         "changed": settings.changed,
         "notes": _notes(claim, len(pool.rows)) + notes + settings.notes,
         "columns": columns,
@@ -80,6 +81,12 @@ def reproduce(
     write_json(out / "reproduce.json", document)
     write_report([out, *(out / column["evaluation"] for column in columns)], out / "report.html")
     return document
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    """A dataclass as JSON has it."""
+    table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(record)))
+    return table
 
 
 def _own_arms(claim: Claim) -> list[Arm]:
@@ -126,11 +133,8 @@ def _settings(recipe: str, sets: dict[str, Any], quick: bool) -> Settings:
             say(notes[-1])
     elif row.weights:
         notes.append("from scratch: no ImageNet weights were asked for")
-    changed = {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(config)
-        if getattr(config, field.name) != getattr(own, field.name)
-    }
+    before, after = _plain(own), _plain(config)
+    changed = {name: value for name, value in after.items() if value != before[name]}
     return Settings(config, changed, notes)
 
 
