@@ -58,10 +58,10 @@ def _classifier(name: str) -> tuple[Classifier, torch.Tensor]:
     """A network with its head, and one picture."""
     assert name in BACKBONES
     architecture, _ = plan(TrainConfig(backbone=name))
-    network = Classifier(architecture, 4).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = Classifier(architecture, 4).eval().to(memory_format=torch.channels_last)
     x = torch.randn(1, 3, architecture.size, architecture.size)
     return network, x.contiguous(memory_format=torch.channels_last)
 
 
 def _megabytes(network: torch.nn.Module) -> float:
-    return sum(p.numel() * 4 for p in network.state_dict().values()) / 1e6
+    return sum(float(p.numel()) * 4 for p in network.state_dict().values()) / 1e6

@@ -47,7 +47,9 @@ def test_harm_depends_on_severity_and_place_alone_and_leaves_its_input(
 
 
 def test_blur_is_skimage_s_gaussian(pictures: Array) -> None:
-    expected = gaussian(pictures[0].astype(float), sigma=0.02 * SIDE, mode="reflect", truncate=4)
+    expected = gaussian(  # type: ignore[no-untyped-call]
+        pictures[0].astype(float), sigma=0.02 * SIDE, mode="reflect", truncate=4
+    )
     ours = degraded(pictures[:1], "blur", 2)[0]
     # scipy's "reflect" is skimage's "symmetric": the border may differ, the inside may not.
     assert np.abs(ours - expected)[10:-10, 10:-10].max() <= 0.51

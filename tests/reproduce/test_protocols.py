@@ -157,6 +157,8 @@ def test_versions_differ_keep_their_group_and_come_out_the_same_again(
     assert {r.group for r in once} == {row.group}
     assert [r.pixel_digest for r in once] == [r.pixel_digest for r in again]
     assert multiply([row], {}, tmp_path / "c") == [row]
+    twice = multiply([row, row], {"tumour": 3}, tmp_path / "d")  # a file that a set holds twice
+    assert len({r.path for r in twice}) == 5
 
 
 def test_every_recipe_with_a_document_names_protocols_of_the_table() -> None:

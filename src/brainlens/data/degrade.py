@@ -60,7 +60,7 @@ def jpeg(picture: Array, quality: float, draw: np.random.Generator) -> Array:
 
 def contrast(picture: Array, factor: float, draw: np.random.Generator) -> Array:
     """Grey values drawn towards their mean: so much of the contrast is left."""
-    return picture.mean() + factor * (picture - picture.mean())
+    return np.asarray(picture.mean() + factor * (picture - picture.mean()))
 
 
 def bias_field(picture: Array, depth: float, draw: np.random.Generator) -> Array:

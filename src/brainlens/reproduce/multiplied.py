@@ -31,15 +31,15 @@ MARK = "multiplied"  # the flag of a made row
 def multiply(rows: Sequence[Row], versions: Mapping[str, int], folder: Path) -> list[Row]:
     """Rows (absolute paths) and their new versions, written as PNG below `folder`."""
     done: list[Row] = []
-    for row in track(rows, "multiplying", len(rows)):
+    for place, row in enumerate(track(rows, "multiplying", len(rows))):
         done.append(row)
         extra = versions.get(row.label, 1) - 1
-        if extra > 0:
-            done += _versions(row, extra, folder / row.label)
+        if extra > 0:  # numbered by place: a set may hold a file twice
+            done += _versions(row, extra, folder / row.label, f"{place}-{row.digest[:12]}")
     return done
 
 
-def _versions(row: Row, extra: int, folder: Path) -> list[Row]:
+def _versions(row: Row, extra: int, folder: Path, stem: str) -> list[Row]:
     image = Image.fromarray(read_grey(Path(row.path)))
     image.thumbnail((_LARGEST, _LARGEST), Image.Resampling.BILINEAR)
     grey = torch.from_numpy(np.array(image, np.float32) / 255)
@@ -48,7 +48,7 @@ def _versions(row: Row, extra: int, folder: Path) -> list[Row]:
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for number, picture in enumerate((made[:, 0] * 255).round().byte().numpy()):
-        path = folder / f"{row.digest[:12]}-{number}.png"
+        path = folder / f"{stem}-{number}.png"
         Image.fromarray(picture).save(path)
         pixels = hashlib.sha256(f"{picture.shape}".encode() + picture.tobytes())
         rows.append(
