@@ -13,7 +13,7 @@ from markupsafe import Markup
 from brainlens.report import compared, plots
 from brainlens.report.artefacts import Evaluation, pick
 from brainlens.report.facts import digest, plain
-from brainlens.report.sections import METRICS, cell, degraded
+from brainlens.report.sections import METRICS, cell
 
 View = dict[str, Any]
 
@@ -41,8 +41,8 @@ def comparison(views: Sequence[View]) -> View:
         ),
         "pairs": _pairs(views),
         "pair_head": compared.HEAD,
-        "degraded": degraded({view["title"]: view["read"].document.get("degraded")
-                               for view in views}),
+        "degraded": Markup(plots.severities({view["title"]: view["read"].document.get("degraded")
+                               for view in views})),
     }  # fmt: skip
 
 

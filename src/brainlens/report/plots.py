@@ -177,8 +177,11 @@ def reliability(bins: Sequence[Bin]) -> str:
         return _svg(figure)
 
 
-def severities(models: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Accuracy against severity for each named model: one panel a degradation, by its index."""
+def severities(judged: Mapping[str, Sequence[Mapping[str, Any]] | None]) -> str:
+    """Accuracy against severity for each model so judged, a panel a degradation; "" for none."""
+    models = {name: curves for name, curves in judged.items() if curves}
+    if not models:
+        return ""
     first = next(iter(models.values()))
     rows = -(-len(first) // 2)
     with style.context(["default", _STYLE | {"font.size": 9.0}]):

@@ -52,7 +52,9 @@ def reproduction(folder: Path) -> View:
         "notes": need(document, "notes", list, file),
         "changed": [(key, plain(value)) for key, value in document.get("changed", {}).items()],
         "curves": [(column["title"], curves_of(column["result"])) for column in _trained(columns)],
-        "degraded": _degraded(columns),
+        "degraded": Markup(
+            plots.severities({c["title"]: c["result"].get("degraded") for c in columns})
+        ),
         "settings": [(key, plain(value)) for key, value in document["settings"].items()],
         "facts": facts(document.get("provenance")),
         "command": pick(document, "provenance", "command"),
@@ -160,9 +162,3 @@ def _percent(value: float | None) -> str:
 def _trained(columns: list[Document]) -> list[Document]:
     """One column of each arm: several may share a training run."""
     return list({column["arm"]: column for column in reversed(columns)}.values())[::-1]
-
-
-def _degraded(columns: list[Document]) -> Any:
-    """One drawing of all columns that were judged under degradation."""
-    held = {c["title"]: c["result"]["degraded"] for c in columns if c["result"].get("degraded")}
-    return Markup(plots.severities(held)) if held else None

@@ -91,19 +91,13 @@ def evaluation(folder: Path) -> View:
         "mistakes": read.mistakes[:SHOWN_MISTAKES],
         "mistaken": len(read.mistakes),
         "curves": _curves(read.history, pick(provenance, "best_epoch")),
-        "degraded": degraded({"this model": read.document.get("degraded")}),
+        "degraded": Markup(plots.severities({"this model": read.document.get("degraded")})),
         "facts": facts(provenance, read),
         "protocol": protocol(pick(read.document, "protocol")),
         "command": pick(provenance, "command"),
         "read": read,
         "folder": folder,
     }
-
-
-def degraded(models: dict[str, Any]) -> Any:
-    """One drawing of all models that were judged under degradation; None where none was."""
-    held = {name: curves for name, curves in models.items() if curves}
-    return Markup(plots.severities(held)) if held else None
 
 
 def percent(value: float | None) -> str:
