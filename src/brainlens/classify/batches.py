@@ -80,6 +80,6 @@ def epoch_order(classes: Array, *, seed: int, epoch: int, balanced: bool) -> Arr
     return draw.choice(len(classes), len(classes), p=weight / weight.sum())
 
 
-def loader(data: Pictures, order: EpochOrder) -> DataLoader[Batch]:
+def loader(data: Dataset[Batch], order: EpochOrder) -> DataLoader[Batch]:
     """Batches in this order; decoding is done already, so no worker processes."""
     return DataLoader(data, batch_sampler=order, collate_fn=lambda batch: batch)

@@ -27,6 +27,7 @@ class TrainConfig:
     fit: Fit = "stretch"  # distort to the square, or pad with black
     crop: bool = False  # cut the dark border off first
     augment: Literal["none", "flips", "light", "strong"] = "light"  # training only
+    views: int = 0  # augmented views a picture, the same in every run; 0: a new one each epoch
     # what is trained
     tune: Literal["all", "head", "last", "early", "two-phase"] = "two-phase"
     tune_blocks: int = 2  # with last / early: how many blocks of the backbone train

@@ -7,6 +7,7 @@ lower `fine_learning_rate`. Frozen layers keep their batch statistics.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,7 +18,9 @@ from torch import Tensor, nn
 
 from brainlens.classify.augment import POLICIES, augment, sample_seeds
 from brainlens.classify.batches import Batch, EpochOrder, Pictures, epoch_order, loader
+from brainlens.classify.boundary import advance, steps
 from brainlens.classify.config import TrainConfig
+from brainlens.classify.features import Features
 from brainlens.classify.network import Classifier, layer_groups
 from brainlens.core.seeding import seed_everything
 from brainlens.data.preprocess import Preprocessing
@@ -42,12 +45,15 @@ class Loop(pl.LightningModule):
         network: Classifier,
         config: TrainConfig,
         preprocessing: Preprocessing,
-        data: dict[str, Pictures],  # "train" and "val"
+        data: Mapping[str, Pictures | Features],  # "train" and "val"
+        *,
+        cut: int = 0,  # how many of the network's steps the data have behind them
     ) -> None:
         super().__init__()
         self.network, self.config, self.data = network, config, data
+        self.rest = tuple(steps(network)[cut:]) if cut else None  # a tuple: no second owner
         weighted = config.balance == "weights"
-        self.balance = _class_weights(data["train"].classes) if weighted else None
+        self.balance = class_weights(data["train"].classes) if weighted else None
         self.register_buffer("mean", torch.tensor(preprocessing.mean)[:, None, None], False)
         self.register_buffer("std", torch.tensor(preprocessing.std)[:, None, None], False)
         self.frozen = frozen_layers(network, config)
@@ -67,6 +73,9 @@ class Loop(pl.LightningModule):
             epoch=self.current_epoch,
             balanced=self.config.balance == "sampling",
         )
+        data = self.data["train"]
+        if isinstance(data, Features):
+            data.view = self.current_epoch % len(data.views)
         return self._loader("train", order)
 
     def val_dataloader(self) -> Any:
@@ -126,28 +135,38 @@ class Loop(pl.LightningModule):
 
     # --- steps ----------------------------------------------------------------------------------
     def forward(self, pictures: Tensor) -> Tensor:
-        """Logits (N, K) of pictures (N, 1, H, W) in 0..1."""
+        """Logits (N, K) of pictures (N, 1, H, W) in 0..1, or of what stands at the cut."""
+        if self.rest is not None:
+            if pictures.ndim == 4:
+                pictures = pictures.contiguous(memory_format=torch.channels_last)
+            logits: Tensor = self.network.head(advance(self.rest, pictures))
+            return logits
         x = ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         if self.head_only and self.training:
             with torch.no_grad():
                 features = self.network.backbone(x)
             return self.network.classify(features)
-        logits: Tensor = self.network(x)
+        logits = self.network(x)
         return logits
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         config = self.config
-        seeds = sample_seeds(
-            config.seed, self.current_epoch, batch.samples, self._turns(batch, batch_idx)
-        )
-        pictures = augment(batch.pictures.float() / 255, seeds, POLICIES[config.augment])
-        logits = self(pictures)
+        logits = self(batch.pictures if self.rest is not None else self._seen(batch, batch_idx))
         weight = None if self.balance is None else self.balance.to(logits.device)
         loss = F.cross_entropy(
             logits.float(), batch.classes, weight, label_smoothing=config.label_smoothing
         )
         self._count("train", logits, batch.classes, loss)
         return loss
+
+    def _seen(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The batch's pictures as this epoch shows them."""
+        config, epoch = self.config, self.current_epoch
+        if config.views:  # the views that features.py keeps
+            seeds = sample_seeds(0, epoch % config.views, batch.samples)
+        else:
+            seeds = sample_seeds(config.seed, epoch, batch.samples, self._turns(batch, batch_idx))
+        return augment(batch.pictures.float() / 255, seeds, POLICIES[config.augment])
 
     def _turns(self, batch: Batch, batch_idx: int) -> range | None:
         """Places in the epoch: a picture drawn twice (balanced sampling) must look new."""
@@ -157,7 +176,7 @@ class Loop(pl.LightningModule):
         return range(first, first + len(batch.samples))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        logits = self(batch.pictures.float() / 255)
+        logits = self(batch.pictures if self.rest is not None else batch.pictures.float() / 255)
         loss = F.cross_entropy(logits.float(), batch.classes)
         self._count("val", logits, batch.classes, loss)
 
@@ -252,7 +271,7 @@ def frozen_layers(network: Classifier, config: TrainConfig) -> list[nn.Module]:
     return [module for group in kept for module in group]
 
 
-def _class_weights(classes: np.ndarray) -> Tensor:
+def class_weights(classes: np.ndarray) -> Tensor:
     """Weights that make every class count the same, of mean 1 over the images."""
     count = np.bincount(classes)
     return torch.tensor(len(classes) / (len(count) * count), dtype=torch.float32)

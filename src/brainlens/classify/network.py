@@ -50,14 +50,9 @@ class Classifier(nn.Module):
         self.backbone = backbone(architecture.backbone).build()
         channels, height, width = _feature_shape(self.backbone, architecture.size)
         flat = architecture.pool == "flatten"
-        inputs = channels * height * width if flat else channels
         self.pool = POOLS[architecture.pool]()
-        layers: list[nn.Module] = []
-        for units in architecture.hidden:
-            layers += [nn.Linear(inputs, units), ACTIVATIONS[architecture.activation]()]
-            inputs = units
-        layers += [nn.Dropout(architecture.dropout), nn.Linear(inputs, classes)]
-        self.head = nn.Sequential(*layers)
+        inputs = channels * height * width if flat else channels
+        self.head = build_head(inputs, architecture, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classify(self.backbone(x))  # (N, K)
@@ -67,6 +62,15 @@ class Classifier(nn.Module):
         pooled = self.pool(features).flatten(1)  # (N, C) or (N, C h w)
         logits: Tensor = self.head(pooled)
         return logits
+
+
+def build_head(inputs: int, architecture: Architecture, classes: int) -> nn.Sequential:
+    """Hidden layers, dropout and logits behind `inputs` pooled features, freshly drawn."""
+    layers: list[nn.Module] = []
+    for units in architecture.hidden:
+        layers += [nn.Linear(inputs, units), ACTIVATIONS[architecture.activation]()]
+        inputs = units
+    return nn.Sequential(*layers, nn.Dropout(architecture.dropout), nn.Linear(inputs, classes))
 
 
 def _feature_shape(network: nn.Module, size: int) -> tuple[int, int, int]:

@@ -19,8 +19,10 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from brainlens.classify import machine
 from brainlens.classify.backbones import backbone, load_pretrained
 from brainlens.classify.batches import Pictures
+from brainlens.classify.boundary import boundary
 from brainlens.classify.config import TrainConfig
-from brainlens.classify.loop import Loop
+from brainlens.classify.features import Features, extractor, features, too_large, views_of
+from brainlens.classify.loop import Loop, frozen_layers
 from brainlens.classify.network import Architecture, Classifier
 from brainlens.classify.run import Ledger, checkpoint_path, read_provenance
 from brainlens.core.config import read_toml, resolve, to_toml
@@ -61,9 +63,12 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     devices: int = 1,
+    cached: bool = True,
 ) -> Trained:
     """Train a classifier on the index's `train` rows, choosing the epoch on its `val` rows.
 
+    Where part of the network rests and pictures do not change from epoch to epoch, that part is
+    computed once and kept; `cached=False` computes it every epoch, to the same end.
     Raises UserError kinds for an index without splits, weights out of reach, a used folder.
     """
     first = int(os.environ.get("LOCAL_RANK", "0")) == 0  # Lightning starts the other processes
@@ -71,12 +76,12 @@ def train(
     if resume:
         config = _resumed_config(run, index)
     rows = {split: index.of(split) for split in ("train", "val")}
-    labels = _check_rows(rows, index_path)
+    labels = check_rows(rows, index_path)
     machine.keep_freed_memory()
     seed_everything(config.seed, "init")
     architecture, preprocessing = plan(config)
     network = Classifier(architecture, len(labels))
-    source = load_pretrained(config.backbone, network.backbone) if _pretrained(config) else "none"
+    source = load_pretrained(config.backbone, network.backbone) if pretrained(config) else "none"
     device = machine.choose_device(config.device)
     config_used = dataclasses.replace(
         config, precision=machine.choose_precision(config.precision, device)
@@ -99,11 +104,9 @@ def train(
         write_atomic(run / "config.toml", to_toml(config))
         write_index(index.rows, index.folder, run / "index.csv")
         write_json(run / "provenance.json", facts | {"stopped": "running"})
-    data = {
-        split: Pictures(pictures(index, part, preprocessing), _classes(part, labels))
-        for split, part in rows.items()
-    }
-    loop = Loop(network, config_used, preprocessing, data)
+    data, cut = _data(network, config_used, preprocessing, index, rows, labels, device,
+                      cached=cached and devices == 1)  # fmt: skip
+    loop = Loop(network, config_used, preprocessing, data, cut=cut)
     ledger = Ledger(
         run, config, architecture=architecture, labels=labels, preprocessing=preprocessing,
         provenance=facts,
@@ -114,6 +117,28 @@ def train(
     return Trained(
         run, int(ledger.best["epoch"]), config.monitor, ledger.best["value"], ledger.seconds()
     )
+
+
+def _data(
+    network: Classifier, config: TrainConfig, preprocessing: Preprocessing, index: Index,
+    rows: dict[str, list[Row]], labels: list[str], device: str, *, cached: bool,
+) -> tuple[dict[str, Pictures | Features], int]:  # fmt: skip
+    """What the loop learns from, and how many of the network's steps it has behind it."""
+    classes = {split: class_numbers(part, labels) for split, part in rows.items()}
+    cut = boundary(network, config, frozen_layers(network, config)) if cached else 0
+    views = views_of(config)
+    images = len(rows["train"]) * len(views) + len(rows["val"])
+    if not cut or too_large(network, cut, preprocessing.size, images):
+        return {
+            split: Pictures(pictures(index, part, preprocessing), classes[split])
+            for split, part in rows.items()
+        }, 0
+    source = extractor(network, cut, preprocessing, config, device=device)
+    train = [
+        features(source, index, rows["train"], policy=config.augment, view=view) for view in views
+    ]
+    val = features(source, index, rows["val"])
+    return {"train": Features(train, classes["train"]), "val": Features([val], classes["val"])}, cut
 
 
 def plan(config: TrainConfig) -> tuple[Architecture, Preprocessing]:
@@ -132,7 +157,7 @@ def plan(config: TrainConfig) -> tuple[Architecture, Preprocessing]:
     return architecture, Preprocessing(size, config.fit, config.crop, mean, std)
 
 
-def _pretrained(config: TrainConfig) -> bool:
+def pretrained(config: TrainConfig) -> bool:
     """Whether ImageNet weights are wanted; the plain CNNs have none to want."""
     return config.weights == "imagenet" and bool(backbone(config.backbone).weights)
 
@@ -151,7 +176,7 @@ def _resumed_config(run: Path, index: Index) -> TrainConfig:
     return resolve(TrainConfig, read_toml(run / "config.toml"))
 
 
-def _check_rows(rows: dict[str, list[Row]], index_path: Path) -> list[str]:
+def check_rows(rows: dict[str, list[Row]], index_path: Path) -> list[str]:
     """The labels to learn, in order; refuses an index that cannot be trained on."""
     for split in ("train", "val"):
         if not rows[split]:
@@ -167,7 +192,8 @@ def _check_rows(rows: dict[str, list[Row]], index_path: Path) -> list[str]:
     return labels
 
 
-def _classes(rows: list[Row], labels: list[str]) -> np.ndarray:
+def class_numbers(rows: list[Row], labels: list[str]) -> np.ndarray:
+    """Each row's class as its label's place in `labels`."""
     number = {label: i for i, label in enumerate(labels)}
     return np.array([number[row.label] for row in rows], dtype=np.int64)
 
