@@ -13,9 +13,9 @@ from markupsafe import Markup
 
 from brainlens.core.progress import duration
 from brainlens.report import plots
-from brainlens.report.artefacts import Document, need, pick, read_json
+from brainlens.report.artefacts import CURVES, Document, need, pick, read_json
 from brainlens.report.facts import NONE, facts, plain
-from brainlens.report.sections import curves_of
+from brainlens.report.sections import learning_curves
 
 View = dict[str, Any]
 
@@ -51,7 +51,7 @@ def reproduction(folder: Path) -> View:
         "published": pick(document, "published"),
         "notes": need(document, "notes", list, file),
         "changed": [(key, plain(value)) for key, value in document.get("changed", {}).items()],
-        "curves": [(column["title"], curves_of(column["result"])) for column in _trained(columns)],
+        "curves": [(column["title"], _curves(column["result"])) for column in _trained(columns)],
         "degraded": Markup(
             plots.severities({c["title"]: c["result"].get("degraded") for c in columns})
         ),
@@ -162,3 +162,12 @@ def _percent(value: float | None) -> str:
 def _trained(columns: list[Document]) -> list[Document]:
     """One column of each arm: several may share a training run."""
     return list({column["arm"]: column for column in reversed(columns)}.values())[::-1]
+
+
+def _curves(result: Document) -> list[tuple[str, str, Markup]]:
+    """The learning curves of an evaluation that the document holds."""
+    history = [
+        {name: float(row[name]) if row.get(name) else None for name in ("epoch", *CURVES)}
+        for row in result["history"]
+    ]
+    return learning_curves(history, pick(result, "provenance", "best_epoch"))

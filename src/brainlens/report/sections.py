@@ -56,7 +56,7 @@ def run(folder: Path) -> View:
     return {
         "verdict": _run_verdict(read),
         "interrupted": pick(provenance, "stopped") == "interrupted",
-        "curves": _curves(read.history, best),
+        "curves": learning_curves(read.history, best),
         "certificate": certificate(pick(provenance, "certificate") or {}),
         "facts": facts(provenance),
         "protocol": protocol(pick(provenance, "split")),
@@ -90,7 +90,7 @@ def evaluation(folder: Path) -> View:
         "ece": _metric("ece", read.metrics.get("ece", Estimate(None, None, None))),
         "mistakes": read.mistakes[:SHOWN_MISTAKES],
         "mistaken": len(read.mistakes),
-        "curves": _curves(read.history, pick(provenance, "best_epoch")),
+        "curves": learning_curves(read.history, pick(provenance, "best_epoch")),
         "degraded": Markup(plots.severities({"this model": read.document.get("degraded")})),
         "facts": facts(provenance, read),
         "protocol": protocol(pick(read.document, "protocol")),
@@ -182,7 +182,7 @@ def _parts(read: Evaluation, file: Path) -> list[tuple[str, list[Any]]]:
         (
             name,
             [
-                (part, own["images"], _cell(estimate(own, "accuracy", file), "accuracy"))
+                (part, own["images"], cell(estimate(own, "accuracy", file), "accuracy"))
                 for part, own in held.items()
             ],
         )
@@ -272,16 +272,7 @@ def _run_verdict(read: Run) -> str:
     return said + ". That figure chose the epoch, so it is no result: evaluate on the test split."
 
 
-def curves_of(document: dict[str, Any]) -> list[tuple[str, str, Markup]]:
-    """The curves of an evaluation that another document holds."""
-    history = [
-        {name: float(row[name]) if row.get(name) else None for name in ("epoch", *CURVES)}
-        for row in document.get("history", [])
-    ]
-    return _curves(history, pick(document, "provenance", "best_epoch"))
-
-
-def _curves(history: History, best: Any) -> list[tuple[str, str, Markup]]:
+def learning_curves(history: History, best: Any) -> list[tuple[str, str, Markup]]:
     """Accuracy and loss by epoch: a name, words for who cannot see it, the drawing."""
     best_epoch = best if isinstance(best, int) else None
     last = history[-1] if history else {}
