@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from brainlens.classify.evaluation import evaluate
 from brainlens.core.errors import ConfigError, IndexFileError, OutputError, WeightsError
 from brainlens.data.manifest import read_manifest
 from brainlens.data.sample import SAMPLE_DIR
@@ -23,26 +25,40 @@ TINY = {"size": 32, "hidden": [8], "device": "cpu"}
 RECIPES = [name for name, _ in list_recipes() if read_published(name)]
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decoded pictures go to a folder of the test's own."""
-    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path_factory.mktemp("cache")))
+@pytest.fixture(autouse=True, scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded pictures go to a folder of the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINLENS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
-@pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    """Two sets of drawn pictures, the one called navoneel."""
-    draw(tmp_path / "data" / "navoneel", images=12)
-    draw(tmp_path / "data" / "other", images=12, seed=1)
-    first = tmp_path / "data" / "navoneel" / "glioma" / "0.png"
-    (tmp_path / "data" / "other" / "glioma" / "0.png").write_bytes(first.read_bytes())
-    return tmp_path / "data"
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sets of drawn pictures, the one called navoneel; they share a picture."""
+    folder = tmp_path_factory.mktemp("data")
+    draw(folder / "navoneel", images=12)
+    draw(folder / "other", images=12, seed=1)
+    first = folder / "navoneel" / "glioma" / "0.png"
+    (folder / "other" / "glioma" / "0.png").write_bytes(first.read_bytes())
+    return folder
 
 
-def test_three_columns_side_by_side(scans: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    done = reproduce("c-cnn-augmented", [str(scans)], out, quick=True, sets=TINY)
-    assert json.loads((out / "reproduce.json").read_text()) == done
+@pytest.fixture(scope="module")
+def again(scans: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seed C's recipe run again on the drawn pictures."""
+    out = tmp_path_factory.mktemp("again") / "out"
+    reproduce("c-cnn-augmented", [str(scans)], out, quick=True, sets=TINY, degrade=True)
+    return out
+
+
+def read(out: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((out / "reproduce.json").read_text())
+    return document
+
+
+def test_three_columns_side_by_side(again: Path) -> None:
+    done = read(again)
     assert done["data"] == {"navoneel": 24}
     seed, clean = done["columns"]
     assert seed["result"]["leakage"]["same_group"] + seed["result"]["leakage"]["twins"] > 0
@@ -58,24 +74,19 @@ def test_three_columns_side_by_side(scans: Path, tmp_path: Path) -> None:
         assert cell.startswith(f"{100 * figure['value']:.1f} (")
 
 
-def test_quick_is_marked_wherever_a_figure_is_shown(scans: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    done = reproduce("c-cnn-augmented", [str(scans)], out, quick=True, sets=TINY)
-    text = summary(done)
+def test_quick_is_marked_wherever_a_figure_is_shown(again: Path) -> None:
+    text = summary(read(again))
     assert text.startswith(QUICK)
     assert all(line.startswith("QUICK") for line in text.splitlines() if "accuracy" in line)
-    page = (out / "report.html").read_text()
+    page = (again / "report.html").read_text()
     assert QUICK in page
     assert "without leakage QUICK" in page
     assert "QUICK, no result" in page
-    assert "epochs" in done["changed"]
+    assert "epochs" in read(again)["changed"]
 
 
-def test_the_page_draws_the_curves_and_names_what_was_chosen(scans: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    reproduce("c-cnn-augmented", [str(scans)], out, quick=True, sets=TINY, degrade=True)
-    write_report([out], tmp_path / "alone.html")
-    page = (tmp_path / "alone.html").read_text()
+def test_the_page_draws_the_curves_and_names_what_was_chosen(again: Path, tmp_path: Path) -> None:
+    page = write_report([again], tmp_path / "alone.html").read_text()
     assert "Training: the seed&#39;s own protocol" in page
     assert "Training: without leakage" in page
     assert "79.42 %" in page
@@ -83,17 +94,22 @@ def test_the_page_draws_the_curves_and_names_what_was_chosen(scans: Path, tmp_pa
     assert "ghosting" in page
 
 
-def test_each_arm_can_be_judged_again_by_the_usual_commands(scans: Path, tmp_path: Path) -> None:
-    from brainlens.classify.evaluation import evaluate
-
-    out = tmp_path / "out"
-    done = reproduce("b-cnn", [str(scans)], out, quick=True, sets=TINY)
-    again = evaluate(out / "clean" / "run", out / "clean" / "test.csv", tmp_path / "again")
-    assert again["metrics"] == done["columns"][1]["result"]["metrics"]
-    assert done["columns"][1]["note"] == "1 of 24 training images removed as twins"
-    assert done["columns"][0]["result"]["leakage"]["copies"] == 24
+def test_each_arm_can_be_judged_again_by_the_usual_commands(again: Path, tmp_path: Path) -> None:
+    clean = again / "clean"
+    judged = evaluate(clean / "run", clean / "test.csv", tmp_path / "judged")
+    assert judged["metrics"] == read(again)["columns"][1]["result"]["metrics"]
 
 
+@pytest.mark.slow
+def test_a_test_set_that_trained_is_a_leak_and_without_it_none(scans: Path, tmp_path: Path) -> None:
+    done = reproduce("b-cnn", [str(scans)], tmp_path / "out", quick=True, sets=TINY)
+    assert done == read(tmp_path / "out")
+    seed, clean = done["columns"]
+    assert seed["result"]["leakage"]["copies"] == 24
+    assert clean["note"] == "1 of 24 training images removed as twins"
+
+
+@pytest.mark.slow
 def test_between_sets_both_figures_are_shown(scans: Path, tmp_path: Path) -> None:
     done = reproduce(
         "c-cnn-augmented", [str(scans)], tmp_path / "out", quick=True, sets=TINY,
@@ -129,18 +145,27 @@ def test_mistakes_are_told_before_anything_is_written(scans: Path, tmp_path: Pat
         reproduce("b-cnn", [str(scans)], out, quick=True)
 
 
-def test_weights_out_of_reach_are_an_error_or_a_mark_and_never_silent(
+def unreachable(name: str, network: object) -> str:
+    """Stands for a machine without weights and without a network."""
+    raise WeightsError(f"pretrained weights of {name} are not reachable")
+
+
+def test_weights_out_of_reach_are_an_error_before_anything_is_read(
     scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreachable(name: str, network: object) -> str:
-        raise WeightsError(f"pretrained weights of {name} are not reachable")
-
     monkeypatch.setattr("brainlens.reproduce.reproduction.load_pretrained", unreachable)
     with pytest.raises(WeightsError, match="not reachable"):
         reproduce("b-vgg16", [str(scans)], tmp_path / "out")
-    small = {"size": 32, "hidden": [], "pool": "average", "device": "cpu"}
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_quick_run_without_weights_begins_from_scratch_and_says_so(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brainlens.reproduce.reproduction.load_pretrained", unreachable)
     done = reproduce("d-efficientnetv2", [f"sartaj={scans / 'other'}"], tmp_path / "out",
-                     quick=True, sets=small)  # fmt: skip
+                     quick=True)  # fmt: skip
     assert done["settings"]["weights"] == "none"
     assert "WEIGHTS NOT REACHABLE" in summary(done)
     assert "WEIGHTS NOT REACHABLE" in (tmp_path / "out" / "report.html").read_text()
