@@ -49,7 +49,7 @@ def _versions(row: Row, extra: int, folder: Path, stem: str) -> list[Row]:
     rows = []
     for number, picture in enumerate((made[:, 0] * 255).round().byte().numpy()):
         path = folder / f"{stem}-{number}.png"
-        Image.fromarray(picture).save(path)
+        Image.fromarray(picture).save(path, compress_level=1)
         pixels = hashlib.sha256(f"{picture.shape}".encode() + picture.tobytes())
         rows.append(
             dataclasses.replace(
