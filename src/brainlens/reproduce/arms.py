@@ -17,6 +17,7 @@ from brainlens.classify.training import train
 from brainlens.data.index import Index, Row, counts, write_index
 from brainlens.data.split import SplitRecord, write_record
 from brainlens.reproduce.protocols import Plan, Protocol
+from brainlens.reproduce.separation import CLEAN, separated
 
 Document = dict[str, Any]
 
@@ -37,6 +38,8 @@ def run_arm(
 
     A protocol that should not leak is judged as strictly as any user's: a leak is an error.
     """
+    if not arm.protocol.leaks or CLEAN in plan.judged:
+        plan = separated(plan)
     learned = _write(plan.learned, folder / "train.csv", arm.protocol.words, plan.note)
     done = train(learned, folder / "run", config)
     columns = []
