@@ -11,8 +11,8 @@ from PIL import Image
 from brainlens.data.index import Row
 from brainlens.data.indexing import index_folders
 from brainlens.data.sample import SAMPLE_DIR
-from brainlens.reproduce.protocols import Plan
-from brainlens.reproduce.separation import CLEAN, separated
+from brainlens.reproduce.protocols import CLEAN, Plan
+from brainlens.reproduce.separation import separated
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from brainlens.classify.evaluation import evaluate
 from brainlens.classify.training import train
 from brainlens.data.index import Index, Row, counts, write_index
 from brainlens.data.split import SplitRecord, write_record
-from brainlens.reproduce.protocols import Plan, Protocol
-from brainlens.reproduce.separation import CLEAN, separated
+from brainlens.reproduce.protocols import CLEAN, Plan, Protocol
+from brainlens.reproduce.separation import separated
 
 Document = dict[str, Any]
 

@@ -17,6 +17,7 @@ from brainlens.data.split import split_rows
 from brainlens.reproduce.multiplied import multiply
 from brainlens.reproduce.sets import Pool
 
+CLEAN = "twins removed"  # judged rows that give way to learned ones, beside "all images"
 _TEST, _VAL = 0.2, 0.1
 _A_SEED = 101  # random_state of seed A
 _C_VERSIONS = {"tumour": 7, "none": 10}  # 155 x 7 = 1,085 and 98 x 10 = 980
@@ -100,7 +101,7 @@ def between(train: str, test: str) -> Protocol:
         whole = _plan(sides, tested)
         judged = {"all images": whole.judged[""]}
         if clean:
-            judged["twins removed"] = _as("test", clean)
+            judged[CLEAN] = _as("test", clean)
         note = f"{len(tested) - len(clean)} of {len(tested)} images of {test} are in {train} too"
         return Plan(whole.learned, judged, note)
 

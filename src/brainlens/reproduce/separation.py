@@ -13,9 +13,7 @@ from pathlib import Path
 
 from brainlens.data.crosscheck import crosscheck
 from brainlens.data.index import Index, Row
-from brainlens.reproduce.protocols import Plan
-
-CLEAN = "twins removed"  # the judged rows that give way; else the learned ones do
+from brainlens.reproduce.protocols import CLEAN, Plan
 
 
 def separated(plan: Plan) -> Plan:
