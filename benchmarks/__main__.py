@@ -20,6 +20,7 @@ from benchmarks import (
     audit_recall,
     audit_scale,
     audit_speed,
+    backbones,
     seed_a,
     startup,
     study,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "upscale-speed": upscale.measure_speed,
     "upscale-tiles": upscale.measure_tiles,
     "upscale-memory": upscale.measure_memory,
+    "backbones": backbones.measure,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

@@ -15,16 +15,21 @@ import pytest
 
 from brainlens.classify.backbones import BACKBONES
 from brainlens.classify.config import TrainConfig
+from brainlens.data.degrade import DEGRADATIONS
 from brainlens.data.index import COLUMNS
 from brainlens.data.quality import CHECKS
 from brainlens.data.sample import copy_to
 from brainlens.data.twins import TWIN
+from brainlens.recipes import list_recipes, read_published
+from brainlens.reproduce.claims import read_claim
+from brainlens.reproduce.protocols import PROTOCOLS
+from brainlens.reproduce.sets import ALIASES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ROAD = [
     "README.md", "docs/your-own-folder.md", "docs/training.md", "docs/evaluation.md",
-    "docs/predicting.md", "docs/audit.md", "docs/study.md",
+    "docs/predicting.md", "docs/audit.md", "docs/study.md", "docs/reproduce.md",
 ]  # fmt: skip
 
 
@@ -111,6 +116,26 @@ def test_the_designs_of_the_documents_are_designs() -> None:
     assert parse_design(tomllib.loads(block), "docs").array == "L9(3^4)"
     named = set(tomllib.loads(block)["design"]) | {"runs", "seed"}
     assert named == {field.name for field in dataclasses.fields(DesignConfig)}
+
+
+def test_the_degradations_are_documented_as_they_are() -> None:
+    text = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
+    for name, row in DEGRADATIONS.items():
+        severities = ", ".join(f"{severity:g}" for severity in row.severities)
+        assert f"| `{name}` | {severities} | {row.unit} |" in text
+
+
+def test_recipes_protocols_and_sets_are_documented_as_they_are() -> None:
+    text = (ROOT / "docs" / "reproduce.md").read_text("utf-8")
+    for name, _ in list_recipes():
+        if read_published(name):
+            claim = read_claim(name)
+            assert f"`{claim.seed_protocol}` | `{claim.clean_protocol}` |" in text
+            told = f"{round(100 * claim.accuracy, 3):g} %" if claim.accuracy else ""
+            assert f"| `{name}` | {told}" in text
+    for name, row in PROTOCOLS.items():
+        assert f"| `{name}` | {row.words} | {'yes' if row.leaks else 'no'} |" in text
+    assert all(f"| `{name}` |" in text for name in ALIASES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

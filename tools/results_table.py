@@ -3,8 +3,9 @@
     python -m tools.results_table
 
 Each table stands between `<!-- table: FOLDER -->` and `<!-- end -->` of a page under docs/ or of
-the README, and is made of the evaluations (`*.json`, as `brainlens evaluate` writes metrics.json)
-in docs/results/FOLDER. A test makes the tables again and compares.
+the README, and is made of the JSON files in docs/results/FOLDER: evaluations (as `brainlens
+evaluate` writes metrics.json), or reproductions (reproduce.json). A test makes the tables again
+and compares.
 """
 
 from __future__ import annotations
@@ -48,16 +49,62 @@ def row(name: str, result: dict[str, Any]) -> list[str]:
     ]
 
 
-def table(folder: str) -> str:
-    """The Markdown table of a folder of evaluations."""
-    head = [
-        "split", "test images / groups", "accuracy % (95 %)", "balanced accuracy %",
-        "macro AUROC", "ECE", "seen in training", "accuracy % on the unseen part", "JSON",
+EVALUATIONS = [
+    "split", "test images / groups", "accuracy % (95 %)", "balanced accuracy %",
+    "macro AUROC", "ECE", "seen in training", "accuracy % on the unseen part", "JSON",
+]  # fmt: skip
+REPRODUCTIONS = [
+    "recipe", "published, %", "the seed's own protocol, % (95 %)", "seen in training",
+    "without leakage, % (95 %)", "test images / groups", "not as in the recipe", "JSON",
+]  # fmt: skip
+BETWEEN = [
+    "model", "trained on, judged on", "which images", "test images / groups",
+    "accuracy % (95 %)", "balanced accuracy %", "seen in training", "JSON",
+]  # fmt: skip
+
+
+def seen(column: dict[str, Any]) -> str:
+    """How many test images of a column the model had seen."""
+    leakage, images = column["result"]["leakage"], column["result"]["images"]
+    count = leakage["copies"] + leakage.get("twins", 0) + leakage["same_group"]
+    return f"{count} of {images} ({100 * count / images:.0f} %)"
+
+
+def reproduction(name: str, document: dict[str, Any]) -> list[list[str]]:
+    """A reproduction as one row, or as one a column where it is between sets."""
+    columns, link = document["columns"], f"[{name}.json]({name}.json)"
+    results = [column["result"] for column in columns]
+    accuracy = [percent(result["metrics"]["accuracy"]) for result in results]
+    tested = [f"{result['images']} / {result['groups']}" for result in results]
+    if document["published"]:
+        changed = ", ".join(f"`{key} = {value}`" for key, value in document["changed"].items())
+        told = document["published"]["accuracy"]
+        return [[
+            f"`{document['recipe']}`", f"{100 * told:.1f}" if told else "none", accuracy[0],
+            f"**LEAK** {seen(columns[0])}", accuracy[1], "; ".join(tested), changed or "nothing",
+            link,
+        ]]  # fmt: skip
+    return [
+        [
+            f"`{document['recipe']}`", *column["title"].split(": "), size, figure,
+            percent(column["result"]["metrics"]["balanced_accuracy"]), seen(column), link,
+        ]
+        for column, size, figure in zip(columns, tested, accuracy, strict=True)
     ]  # fmt: skip
-    rows = [
-        row(path.stem, json.loads(path.read_text("utf-8")))
+
+
+def table(folder: str) -> str:
+    """The Markdown table of a folder of evaluations, or of reproductions."""
+    held = {
+        path.stem: json.loads(path.read_text("utf-8"))
         for path in sorted((RESULTS / folder).glob("*.json"))
-    ]
+    }
+    first = next(iter(held.values()))
+    if first["kind"] == "reproduction":
+        head = REPRODUCTIONS if first["published"] else BETWEEN
+        rows = [cells for name, one in held.items() for cells in reproduction(name, one)]
+    else:
+        head, rows = EVALUATIONS, [row(name, one) for name, one in held.items()]
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 

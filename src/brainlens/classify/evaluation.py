@@ -17,6 +17,7 @@ import numpy as np
 from brainlens.classify import machine
 from brainlens.classify.inference import probabilities
 from brainlens.classify.network import load
+from brainlens.classify.robustness import degradation_curves
 from brainlens.classify.run import read_provenance
 from brainlens.core.errors import IndexFileError, LeakError, RunError, nearest
 from brainlens.core.files import fresh_folder, write_json
@@ -38,10 +39,12 @@ def evaluate(
     *,
     split: str = "test",
     allow_leaks: bool = False,
+    degrade: bool = False,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Judge a run on one split; answers what `metrics.json` holds.
 
+    `degrade` judges the same images under graded blur, noise and the like, too.
     Raises LeakError for images seen in training, unless `allow_leaks`; RunError for a run of
     other classes.
     """
@@ -53,7 +56,8 @@ def evaluate(
     if checked.seen and not allow_leaks:
         raise _leak_error(checked)
     fresh_folder(out, overwrite=overwrite, kind="evaluation")
-    table = probabilities(model, pictures(index, rows, model.preprocessing))
+    seen_as = pictures(index, rows, model.preprocessing)
+    table = probabilities(model, seen_as)
     true = np.array([model.labels.index(row.label) for row in rows])
     group = np.unique([row.group for row in rows], return_inverse=True)[1]
     seen = np.array([row.path in checked.seen for row in rows])
@@ -86,6 +90,8 @@ def evaluate(
             "weights": record["weights"],
         },
     }  # fmt: skip
+    if degrade:
+        figures["degraded"] = degradation_curves(model, seen_as, true, group, table)
     kinds: dict[str, str] = {path: leak.kind for path, leak in checked.seen.items()}
     write_predictions(out / "predictions.csv", rows, table, model.labels, kinds)
     write_json(out / "metrics.json", figures)

@@ -52,7 +52,8 @@ def commands() -> None:
 # In the order of the work.
 for command in (
     pages.demo, scans.index, scans.audit, scans.split, models.train, models.evaluate,
-    models.predict, models.export, models.study, pages.report, pages.recipes, upscale,
+    models.compare, models.predict, models.export, models.study, models.reproduce, pages.report,
+    pages.recipes, upscale,
 ):  # fmt: skip
     commands.add_command(command)
 

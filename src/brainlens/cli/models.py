@@ -1,8 +1,10 @@
-"""Owns the commands about models: `train`, `evaluate`, `predict`, `export`, `study`."""
+"""Owns the commands about models: `train`, `evaluate`, `compare`,
+`predict`, `export`, `study`, `reproduce`."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,15 +47,14 @@ def train(
 @click.option("-o", "out", type=_FILE, required=True, help="The folder to write.")
 @click.option("--split", default="test", show_default=True, help="Which rows to judge.")
 @click.option("--allow-leaks", is_flag=True, help="Judge images seen in training, and say so.")
+@click.option("--degrade", is_flag=True, help="Also under graded blur, noise, low resolution ...")
 @click.option("--overwrite", is_flag=True, help="Replace an evaluation that exists.")
-def evaluate(
-    run: Path, index: Path, out: Path, split: str, allow_leaks: bool, overwrite: bool
-) -> None:
+def evaluate(run: Path, index: Path, out: Path, **request: Any) -> None:
     """Judge a run on the test rows of INDEX, with intervals."""
     from brainlens.classify.evaluation import evaluate as judge
     from brainlens.report.tables import evaluation_summary
 
-    result = judge(run, index, out, split=split, allow_leaks=allow_leaks, overwrite=overwrite)
+    result = judge(run, index, out, **request)
     click.echo(evaluation_summary(result))
     say(f"wrote {out}; next: brainlens report {run} {out} -o report.html")
 
@@ -138,3 +139,35 @@ def study(
     click.echo(verdict(found))
     spent = duration(found["seconds"]["all"])
     say(f"wrote {out} in {spent}; next: brainlens report {out} -o report.html")
+
+
+@click.command()
+@click.argument("folders", nargs=-1, required=True, type=_FILE, metavar="EVAL EVAL...")
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+def compare(folders: tuple[Path, ...], as_json: bool) -> None:
+    """Is one model better than another on the same test images? Tests, corrected."""
+    import json
+
+    from brainlens.report.compared import as_document, compare_folders, summary
+
+    pairs = compare_folders(folders)
+    click.echo(json.dumps(as_document(pairs), indent=1) if as_json else summary(pairs))
+
+
+@click.command()
+@click.argument("recipe")
+@click.argument("data", nargs=-1, required=True, metavar="DATA...")
+@click.option("-o", "out", type=_FILE, required=True, help="Folder to write.")
+@click.option("--quick", is_flag=True, help="Prove that it runs: few images, two epochs.")
+@click.option("--external", multiple=True, metavar="TRAIN:TEST", help="Between two sets instead.")
+@click.option("--degrade", is_flag=True, help="Also under graded blur, noise, low resolution ...")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable.")
+@click.option("--overwrite", is_flag=True, help="Replace a reproduction that exists.")
+def reproduce(recipe: str, data: tuple[str, ...], out: Path, sets: Any, **request: Any) -> None:
+    """A seed's figure, ours under its protocol, ours leak-free. DATA: FOLDER or SET=FOLDER."""
+    from brainlens.core.config import parse_sets
+    from brainlens.report.reproduced import summary
+    from brainlens.reproduce.reproduction import reproduce as run
+
+    click.echo(summary(run(recipe, data, out, sets=parse_sets(sets), **request)))
+    say(f"wrote {out / 'reproduce.json'} and {out / 'report.html'}")

@@ -1,7 +1,8 @@
 """Owns the recipes: one TOML a system or experiment, `train --recipe NAME`.
 
 A recipe is a file of settings; its first comment line says what it is. Those of other commands
-than `train` lie in a folder of their own: `upscale/`.
+than `train` lie in a folder of their own: `upscale/`. Its table `[published]`, what the document it
+comes from says, is no setting: `reproduce` reads it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from importlib.resources import files
 from typing import Any
 
 from brainlens.core.errors import ConfigError, nearest
+
+PUBLISHED = "published"  # the table of a recipe that is no setting
 
 
 def _texts(group: str = "") -> dict[str, str]:
@@ -36,12 +39,18 @@ def read_recipe(name: str, group: str = "") -> dict[str, Any]:
         raise ConfigError(
             f"--recipe {name}: is a study. Run: brainlens study {name} INDEX -o STUDY"
         )
-    return settings
+    return {key: value for key, value in settings.items() if key != PUBLISHED}
+
+
+def read_published(name: str) -> dict[str, Any]:
+    """What a classifier's document published; empty for one without a document, and for a study."""
+    settings = tomllib.loads(recipe_text(name))
+    return {} if "factors" in settings else dict(settings.get(PUBLISHED, {}))
 
 
 def recipe_text(name: str, group: str = "") -> str:
     """A recipe as it was written."""
     texts = _texts(group)
     if name not in texts:
-        raise ConfigError(f"--recipe {name}: no such recipe: {nearest(name, texts)}")
+        raise ConfigError(f"recipe {name}: no such recipe: {nearest(name, texts)}")
     return texts[name]

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from brainlens import __version__
 from brainlens.core.errors import OutputError, UserError
 from brainlens.core.files import write_atomic
-from brainlens.report import audited, sections, studied, trained
+from brainlens.report import audited, beside, reproduced, sections, studied, trained
 from brainlens.report.artefacts import pick, read_json
 
 View = dict[str, Any]
@@ -38,7 +38,11 @@ SECTIONS = (
     Section("run", ("provenance.json", "metrics.csv"), "brainlens train INDEX -o RUN", trained.run),
     Section("audit", ("audit.json",), "brainlens audit INDEX -o AUDIT", audited.audit),
     Section("study", ("study.json",), "brainlens study DESIGN INDEX -o STUDY", studied.study),
-)
+    Section(
+        "reproduction", ("reproduce.json",), "brainlens reproduce RECIPE DATA -o OUT",
+        reproduced.reproduction,
+    ),
+)  # fmt: skip
 
 
 def write_report(folders: Sequence[Path], out: Path) -> Path:
@@ -71,7 +75,7 @@ def render(views: Sequence[View], *, holds: str, pictures: bool = False) -> str:
     )
     return environment.get_template("page.html").render(
         views=views,
-        comparison=sections.comparison(evaluations) if len(evaluations) > 1 else None,
+        comparison=beside.comparison(evaluations) if len(evaluations) > 1 else None,
         leaking=[view for view in evaluations if view["leak"]["found"]],
         version=__version__,
         holds=holds,

@@ -6,7 +6,6 @@ interval changes the sentence itself and not only a mark beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ from brainlens.report.artefacts import (
     read_evaluation,
 )
 from brainlens.report.audited import certificate
-from brainlens.report.facts import NONE, digest, facts, plain, protocol
-from brainlens.report.trained import curves, percent
+from brainlens.report.facts import NONE, facts, plain, protocol
+from brainlens.report.severity import severities
+from brainlens.report.trained import learning_curves, percent
 
 View = dict[str, Any]
 
@@ -58,7 +58,7 @@ def evaluation(folder: Path) -> View:
         "metrics": [_metric(name, figure) for name, figure in _in_order(read.metrics)],
         "metric_names": [CLASS_METRICS[name][0] for name in names],
         "per_class": [
-            (label, read.support[label], [_cell(row.get(name), name) for name in names])
+            (label, read.support[label], [cell(row.get(name), name) for name in names])
             for label, row in read.per_class.items()
         ],
         "parts": _parts(read, folder / "metrics.json"),
@@ -71,35 +71,13 @@ def evaluation(folder: Path) -> View:
         "ece": _metric("ece", read.metrics.get("ece", Estimate(None, None, None))),
         "mistakes": read.mistakes[:SHOWN_MISTAKES],
         "mistaken": len(read.mistakes),
-        "curves": curves(read.history, pick(provenance, "best_epoch")),
+        "curves": learning_curves(read.history, pick(provenance, "best_epoch")),
+        "degraded": Markup(severities({"this model": read.document.get("degraded")})),
         "facts": facts(provenance, read),
         "protocol": protocol(pick(read.document, "protocol")),
         "command": pick(provenance, "command"),
         "read": read,
-    }
-
-
-def comparison(views: Sequence[View]) -> View:
-    """Several evaluations side by side, with a warning where they measured different things."""
-    reads: list[Evaluation] = [view["read"] for view in views]
-    digests = {digest(pick(read.document, "provenance", "index")) for read in reads}
-    same = len(digests) == 1 and len({(read.split, read.images) for read in reads}) == 1
-    protocols = [plain(pick(read.document, "protocol", "protocol")) for read in reads]
-    return {
-        "names": [name for name, _ in METRICS.values()],
-        "rows": [
-            (view, [_cell(read.metrics.get(name), name) for name in METRICS], split)
-            for view, read, split in zip(views, reads, protocols, strict=True)
-        ],
-        "same": same and len(set(protocols)) == 1,
-        "forest": Markup(
-            plots.intervals(
-                {
-                    view["title"]: {"accuracy": read.metrics["accuracy"]}
-                    for view, read in zip(views, reads, strict=True)
-                }
-            )
-        ),
+        "folder": folder,
     }
 
 
@@ -161,7 +139,7 @@ def _leak(read: Evaluation, file: Path) -> View:
         if leakage.get(name) is not None:
             images = need(leakage, (name, "images"), int, file)
             figure = estimate(leakage[name], "accuracy", file)
-            parts.append((name, images, _cell(figure, "accuracy")))
+            parts.append((name, images, cell(figure, "accuracy")))
     return {
         "found": _leaks(read),
         "allowed": leakage["allowed"],
@@ -180,7 +158,7 @@ def _parts(read: Evaluation, file: Path) -> list[tuple[str, list[Any]]]:
         (
             name,
             [
-                (part, own["images"], _cell(estimate(own, "accuracy", file), "accuracy"))
+                (part, own["images"], cell(estimate(own, "accuracy", file), "accuracy"))
                 for part, own in held.items()
             ],
         )
@@ -197,10 +175,10 @@ def _in_order(metrics: dict[str, Estimate]) -> list[tuple[str, Estimate]]:
 
 def _metric(name: str, figure: Estimate) -> tuple[str, str, str]:
     known, _ = METRICS.get(name, (name.replace("_", " "), "number"))
-    return (known, *_cell(figure, name))
+    return (known, *cell(figure, name))
 
 
-def _cell(figure: Estimate | None, name: str) -> tuple[str, str]:
+def cell(figure: Estimate | None, name: str) -> tuple[str, str]:
     """A figure and its interval, as written."""
     if figure is None or figure.value is None:
         return NONE, ""

@@ -23,7 +23,7 @@ def run(folder: Path) -> View:
     return {
         "verdict": _run_verdict(read),
         "interrupted": pick(provenance, "stopped") == "interrupted",
-        "curves": curves(read.history, best),
+        "curves": learning_curves(read.history, best),
         "certificate": certificate(pick(provenance, "certificate") or {}),
         "facts": facts(provenance),
         "protocol": protocol(pick(provenance, "split")),
@@ -49,7 +49,7 @@ def _run_verdict(read: Run) -> str:
     return said + ". That figure chose the epoch, so it is no result: evaluate on the test split."
 
 
-def curves(history: History, best: Any) -> list[tuple[str, str, Markup]]:
+def learning_curves(history: History, best: Any) -> list[tuple[str, str, Markup]]:
     """Accuracy and loss by epoch: a name, words for who cannot see it, the drawing."""
     best_epoch = best if isinstance(best, int) else None
     last = history[-1] if history else {}

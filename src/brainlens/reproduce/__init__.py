@@ -1,0 +1,1 @@
+"""The systems of the seed documents, run again: as published and without leakage."""
