@@ -65,14 +65,36 @@ def find_twins(one: Descriptors, other: Descriptors | None = None) -> list[Twin]
     alike (NEAR_CODE) and marks alike (SAME_MARKS), and its r is the cosine of the codes.
     """
     second = one if other is None else other
-    found: list[Twin] = []
-    for framed, headed in candidates(one, other):
-        if second.compact:
+    if second.compact:
+        found: list[Twin] = []
+        for framed, headed in candidates(one, other):
             marked = [*_marked(one, second, framed), *_marked(one, second, headed)]
             found += {(twin.i, twin.j): twin for twin in marked}.values()
-            continue
-        found += _block_twins(one, second, framed, headed)
-    return sorted(found)
+        return sorted(found)
+    best: dict[tuple[int, int], Twin] = {}
+    for twin in _both_ways(one, second, within=other is None):
+        known = best.get((twin.i, twin.j))
+        if known is None or known.r < twin.r:
+            best[twin.i, twin.j] = twin
+    return sorted(best.values())
+
+
+def _both_ways(one: Descriptors, second: Descriptors, *, within: bool) -> Iterator[Twin]:
+    """Twins with either picture laid on the other: a crop is found more surely from the whole."""
+    for framed, headed in candidates(one, second):
+        if within:
+            framed, headed = (pairs[pairs.i != pairs.j] for pairs in (framed, headed))
+        for twin in _block_twins(one, second, framed, headed):
+            yield _seen_from_other(twin) if within and twin.i > twin.j else twin
+    if not within:
+        for framed, headed in candidates(second, one):
+            for twin in _block_twins(second, one, framed, headed):
+                yield _seen_from_other(twin)
+
+
+def _seen_from_other(twin: Twin) -> Twin:
+    """The same twins, told from the other side."""
+    return Twin(twin.j, twin.i, twin.r, symmetry.inverse(twin.symmetry))
 
 
 def _block_twins(one: Descriptors, second: Descriptors, framed: Pairs, headed: Pairs) -> list[Twin]:
