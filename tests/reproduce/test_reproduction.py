@@ -176,7 +176,7 @@ def halves(folder: Path) -> list[str]:
     """The embedded sample as two sets (one of them twice) without a patient in common."""
     patients = read_manifest(SAMPLE_DIR / "manifest.csv")
     for image, known in patients.items():
-        odd = int(known.patient.rpartition("P")[2]) % 2
+        odd = int(known.patient.rpartition("P")[2] or 0) % 2  # planted files name no patient
         for name in ("sartaj",) if odd else ("navoneel",):
             place = folder / name / image.parent.name / image.name
             place.parent.mkdir(parents=True, exist_ok=True)
