@@ -1,6 +1,6 @@
 """How many of the twins that the audit finds are twins: the pairs that no manifest vouches for.
 
-    python -m benchmarks.audit_precision --sheets /tmp/sheets    # draw them, to be looked at
+    python -m benchmarks.audit_precision --sheets sheets         # draw them, to be looked at
     python -m benchmarks.audit_precision                         # precision, by the verdicts so far
 
 Needs the shared scans ($BRAINLENS_SHARED). A pair within one `near_dup_group` of the manifest

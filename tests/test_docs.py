@@ -148,7 +148,9 @@ def test_the_tables_of_results_are_those_of_their_json() -> None:
     from tools.results_table import filled, pages
 
     for page in pages():
-        assert filled(page) == page.read_text("utf-8"), f"run tools/results_table.py ({page})"
+        assert filled(page) == page.read_text("utf-8"), (
+            f"run python -m tools.results_table ({page})"
+        )
 
 
 def test_the_table_of_leaking_protocols_is_that_of_its_json() -> None:

@@ -54,4 +54,4 @@ def test_the_settings_table_is_the_code() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_tables_are_those_of_their_json(page: Path) -> None:
-    assert filled(page) == page.read_text("utf-8"), "run tools/upscale_table.py"
+    assert filled(page) == page.read_text("utf-8"), "run python -m tools.upscale_table"

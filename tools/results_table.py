@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -128,14 +129,14 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def main() -> None:
-    """Fill every page."""
-    for page in pages():
-        text = filled(page)
+def write_pages(paths: Iterable[Path], fill: Callable[[Path], str]) -> None:
+    """Write the pages whose text with new tables is another."""
+    for page in paths:
+        text = fill(page)
         if text != page.read_text("utf-8"):
             page.write_text(text, "utf-8")
             print(f"wrote {page.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
-    main()
+    write_pages(pages(), filled)

@@ -1,6 +1,6 @@
 """Writes the tables of `brainlens upscale score` into the documents from the JSON beside them.
 
-    python tools/upscale_table.py
+    python -m tools.upscale_table
 
 Each stands between `<!-- scores: NAME -->` and `<!-- end -->` and is made of
 docs/results/upscale/NAME.json. A test makes the tables again and compares.
@@ -12,6 +12,8 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+
+from tools.results_table import write_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results" / "upscale"
@@ -67,14 +69,5 @@ def filled(page: Path) -> str:
     return _TABLE.sub(replace, page.read_text("utf-8"))
 
 
-def main() -> None:
-    """Fill every page."""
-    for page in PAGES:
-        text = filled(page)
-        if text != page.read_text("utf-8"):
-            page.write_text(text, "utf-8")
-            print(f"wrote {page.relative_to(ROOT)}")
-
-
 if __name__ == "__main__":
-    main()
+    write_pages(PAGES, filled)

@@ -19,7 +19,6 @@ import numpy as np
 from brainlens.core.errors import IndexFileError, OutputError
 from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.provenance import now, provenance, versions
-from brainlens.data import descriptor, symmetry, twins
 from brainlens.data.audit import Audit, Comparison, audit_index
 from brainlens.data.census import census
 from brainlens.data.hashes import (
@@ -35,6 +34,7 @@ from brainlens.data.known_sets import known_sets
 from brainlens.data.leakage import JUDGED, leak_table, sides_of
 from brainlens.data.quality import CHECKS, name_of, unfit
 from brainlens.data.suspects import find_suspects
+from brainlens.data.twins import thresholds
 
 Document = dict[str, Any]
 
@@ -124,10 +124,7 @@ def certificate(audit: Audit, written: Index) -> Document:
         "indices": {"audited": audit.source.about(), "written": written.about(), **others},
         "method": METHOD,
         "thresholds": {
-            "twin correlation": twins.TWIN,
-            "at pixels a side": descriptor.FRAME,
-            "flips and quarter turns": symmetry.COUNT,
-            "descriptor format": descriptor.FORMAT,
+            **thresholds(),
             **{f"{name} {check.side}": check.threshold for name, check in CHECKS.items()},
         },
         "sides": audit.sides,

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from brainlens.core.provenance import versions
-from brainlens.data import descriptor, symmetry, twins
 from brainlens.data.descriptor import Descriptors
 from brainlens.data.index import Index, Row, missing_file_error
 from brainlens.data.leakage import KINDS, Leak, leaks_between
 from brainlens.data.looks import described
+from brainlens.data.twins import find_twins, thresholds
 
 METHOD = (
     "copies by SHA-256 of bytes and of grey pixels; twins by cosine codes, then registration and "
@@ -47,12 +47,7 @@ class Crosscheck:
             "indices": self.indices,
             "compared": f"{self.judged:,} judged images with {self.compared:,} learned{without}",
             "method": METHOD,
-            "thresholds": {
-                "twin correlation": twins.TWIN,
-                "at pixels a side": descriptor.FRAME,
-                "flips and quarter turns": symmetry.COUNT,
-                "descriptor format": descriptor.FORMAT,
-            },
+            "thresholds": thresholds(),
             "leaks": self.counts(),
             "complete": not self.absent,
             "versions": versions(),
@@ -102,6 +97,6 @@ def _twins(
     """For each judged picture the learned ones that are its twins."""
     near: defaultdict[str, set[str]] = defaultdict(set)
     if pixels and others:
-        for twin in twins.find_twins(one, two):
+        for twin in find_twins(one, two):
             near[pixels[twin.i]].add(others[twin.j])
     return near

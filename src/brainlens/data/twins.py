@@ -19,6 +19,8 @@ import numpy as np
 from brainlens.data import symmetry
 from brainlens.data.candidates import Pairs, candidates, join_pairs
 from brainlens.data.descriptor import (
+    FORMAT,
+    FRAME,
     MARK_HORIZONTAL,
     MARK_VERTICAL,
     Descriptors,
@@ -108,6 +110,16 @@ def _block_twins(one: Descriptors, second: Descriptors, framed: Pairs, headed: P
     known.update(zip(headed.i.tolist(), headed.j.tolist(), strict=True))
     found += _measured(one, second, _unknown(framed[near >= RECOLOURED_R], known))
     return found
+
+
+def thresholds() -> dict[str, float]:
+    """What makes a twin, as certificates state it."""
+    return {
+        "twin correlation": TWIN,
+        "at pixels a side": FRAME,
+        "flips and quarter turns": symmetry.COUNT,
+        "descriptor format": FORMAT,
+    }
 
 
 def twin_groups(n: int, twins: Iterable[Twin]) -> list[int]:

@@ -29,7 +29,7 @@ SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "D", ":"))
 
 WIDTH = 5.6  # inches of 72 units: small enough to be read on a phone without zooming
 
-_STYLE: dict[str, Any] = {
+STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: searchable, small, the reader's own font
     "svg.hashsalt": "brainlens",
     "text.parse_math": False,  # a label or a file name may hold a dollar sign
@@ -56,8 +56,8 @@ _STYLE: dict[str, Any] = {
 
 def curves(history: History, what: str, best_epoch: int | None) -> str:
     """Training and validation `what` (accuracy or loss) by epoch, the best epoch marked."""
-    with style.context(["default", _STYLE]):
-        figure, axes = _axes(3.4)
+    with style.context(["default", STYLE]):
+        figure, axes = new_axes(3.4)
         for name, word, look in (("train", "training", 0), ("val", "validation", 1)):
             points = [(row["epoch"], row[f"{name}_{what}"]) for row in history]
             colour, marker, line = SERIES[look]
@@ -74,14 +74,14 @@ def curves(history: History, what: str, best_epoch: int | None) -> str:
             axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.grid(True)
         figure.legend(loc="outside upper center", ncols=3)
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     """Counts and the share of each row; blue is right, orange is wrong, deeper is more."""
     count = len(labels)
-    with style.context(["default", _STYLE]):
-        figure, axes = _axes(max(3.2, 1.3 + 0.62 * count))
+    with style.context(["default", STYLE]):
+        figure, axes = new_axes(max(3.2, 1.3 + 0.62 * count))
         for i, row in enumerate(matrix):
             total = sum(row)
             for j, n in enumerate(row):
@@ -99,8 +99,8 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
                     axes.text(j, i, str(n), ha="center", va="center", fontsize=6)
         axes.set_xlim(-0.5, count - 0.5)
         axes.set_ylim(count - 0.5, -0.5)
-        axes.set_xticks(range(count), [_short(label) for label in labels])
-        axes.set_yticks(range(count), [_short(label) for label in labels])
+        axes.set_xticks(range(count), [shortened(label) for label in labels])
+        axes.set_yticks(range(count), [shortened(label) for label in labels])
         if count > 4 or max((len(label) for label in labels), default=0) > 11:
             axes.tick_params(axis="x", labelrotation=30)
             for tick in axes.get_xticklabels():
@@ -108,7 +108,7 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
         axes.tick_params(length=0)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def intervals(rows: Mapping[str, Mapping[str, Estimate]]) -> str:
@@ -116,8 +116,8 @@ def intervals(rows: Mapping[str, Mapping[str, Estimate]]) -> str:
     names = list(dict.fromkeys(name for figures in rows.values() for name in figures))
     step = 0.62 / max(1, len(names))
     ends = [0.9]
-    with style.context(["default", _STYLE]):
-        figure, axes = _axes(1.3 + len(rows) * (0.3 + 0.17 * len(names)))
+    with style.context(["default", STYLE]):
+        figure, axes = new_axes(1.3 + len(rows) * (0.3 + 0.17 * len(names)))
         for series, name in enumerate(names):
             colour, marker, _ = SERIES[series]
             offset = (series - (len(names) - 1) / 2) * step
@@ -131,7 +131,7 @@ def intervals(rows: Mapping[str, Mapping[str, Estimate]]) -> str:
                 if low is not None and high is not None:
                     axes.plot([low, high], [i + offset] * 2, color=colour)
                     ends.append(low)
-        axes.set_yticks(range(len(rows)), [_short(row, 24) for row in rows])
+        axes.set_yticks(range(len(rows)), [shortened(row, 24) for row in rows])
         axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
         floor = max(0.0, int(min(ends) * 10) / 10)
         axes.set_xlim(floor, 1.0 + 0.02 * (1 - floor))
@@ -143,12 +143,12 @@ def intervals(rows: Mapping[str, Mapping[str, Estimate]]) -> str:
         axes.tick_params(axis="y", length=0)
         if len(names) > 1:
             figure.legend(loc="outside upper center", ncols=len(names))
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def reliability(bins: Sequence[Bin]) -> str:
     """Accuracy against stated confidence, over the number of images in each bin."""
-    with style.context(["default", _STYLE]):
+    with style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
         curve, counts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         curve.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (2, 2)), linewidth=1.2,
@@ -173,7 +173,7 @@ def reliability(bins: Sequence[Bin]) -> str:
         counts.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         for axes in (curve, counts):
             axes.grid(True)
-        return _svg(figure)
+        return as_svg(figure)
 
 
 def panels(
@@ -184,15 +184,17 @@ def panels(
 ) -> str:
     """Small charts of one scale, (title, points along x, series by name): effects of factors."""
     rows = -(-len(shown) // across)
-    with style.context(["default", _STYLE]):
+    with style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH, 0.6 + 1.7 * rows), layout="constrained")
         grid = figure.subplots(rows, across, sharey=True, squeeze=False).flatten()
         for axes, (title, points, series) in zip(grid, shown, strict=False):
             for number, (name, values) in enumerate(series.items()):
                 colour, marker, line = SERIES[number % len(SERIES)]
                 known = _known([(float(x), value) for x, value in enumerate(values)])
-                axes.plot(*known, color=colour, marker=marker, linestyle=line, label=_short(name))
-            axes.set_xticks(range(len(points)), [_short(point, 10) for point in points])
+                axes.plot(
+                    *known, color=colour, marker=marker, linestyle=line, label=shortened(name)
+                )
+            axes.set_xticks(range(len(points)), [shortened(point, 10) for point in points])
             axes.set_xlim(-0.3, len(points) - 0.7)
             axes.set_title(title, fontsize=10.5, color=INK)
             axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
@@ -206,10 +208,10 @@ def panels(
             handles, names = grid[0].get_legend_handles_labels()
             figure.legend(handles, names, loc="outside upper center", ncols=len(names))
         figure.supylabel(what, fontsize=10.5, color=INK)
-        return _svg(figure)
+        return as_svg(figure)
 
 
-def _axes(height: float) -> tuple[Figure, Axes]:
+def new_axes(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.add_subplot()
 
@@ -220,12 +222,12 @@ def _known(points: Sequence[tuple[float | None, float | None]]) -> tuple[list[fl
     return [x for x, _ in known], [y for _, y in known]
 
 
-def _short(label: str, most: int = 16) -> str:
+def shortened(label: str, most: int = 16) -> str:
     """A label that cannot push the drawing off the page."""
     return label if len(label) <= most else label[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def _svg(figure: Figure) -> str:
+def as_svg(figure: Figure) -> str:
     """Draw, then make fit for a page: no prologue, no page-wide style, ids of its own."""
     buffer = io.StringIO()
     with warnings.catch_warnings():

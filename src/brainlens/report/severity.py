@@ -9,7 +9,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from brainlens.report.plots import _STYLE, SERIES, WIDTH, _svg
+from brainlens.report.plots import SERIES, STYLE, WIDTH, as_svg
 
 _MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 
@@ -21,7 +21,7 @@ def severities(judged: Mapping[str, Sequence[Mapping[str, Any]] | None]) -> str:
         return ""
     first = next(iter(models.values()))
     rows = -(-len(first) // 2)
-    with style.context(["default", _STYLE | {"font.size": 9.0}]):
+    with style.context(["default", STYLE | {"font.size": 9.0}]):
         figure = Figure(figsize=(1.5 * WIDTH, 2.1 * rows), layout="constrained")
         panels = figure.subplots(rows, 2, sharey=True, squeeze=False).flat
         for panel, curve in zip(panels, first, strict=False):
@@ -46,4 +46,4 @@ def severities(judged: Mapping[str, Sequence[Mapping[str, Any]] | None]) -> str:
             panel.set_visible(False)
         figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper center",
                       ncols=min(3, len(models)))  # fmt: skip
-        return _svg(figure)
+        return as_svg(figure)
