@@ -1,5 +1,4 @@
-"""Owns the commands about models: `train`, `evaluate`, `compare`,
-`predict`, `export`, `study`, `reproduce`."""
+"""Owns the commands about models: from `train` to `reproduce`."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Owns the last look before training: no judged picture may be among the learned ones.
 
 Enters: a plan. Leaves: the plan without what is on both sides. Groups have kept known twins apart
-already; the search is made once more in both directions, learned to judged and back, since laying
-one picture on another does not always succeed the other way round.
+already; here the two sides are searched once more, and each way round, since a leak names only one
+picture of the other side and all of them must go.
 """
 
 from __future__ import annotations
