@@ -20,8 +20,8 @@ from PIL import Image
 
 from brainlens.classify import machine
 from brainlens.classify.config import TrainConfig
-from brainlens.classify.loop import OPTIMIZERS
 from brainlens.classify.network import Classifier
+from brainlens.classify.optimisation import OPTIMIZERS
 from brainlens.classify.training import plan, train
 from brainlens.data.index import write_index
 from brainlens.data.indexing import index_folders

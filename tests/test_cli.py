@@ -176,4 +176,4 @@ def test_every_recipe_resolves() -> None:
             design = read_design(name)
             plan(design.run(design.levels(0), next(iter(design.arms)), 0))
         else:
-            plan(resolve(TrainConfig, read_recipe(name)))
+            plan(resolve(TrainConfig, read_recipe(name)), ["glioma", "none"])

@@ -21,6 +21,7 @@ from brainlens.data.sample import copy_to
 from brainlens.data.split import split_rows, write_record
 from brainlens.recipes import read_recipe
 from brainlens.report import tables
+from brainlens.report.answered import predictions_as
 from brainlens.report.page import write_report
 
 
@@ -83,4 +84,4 @@ def _predict(run: Path, index_path: Path) -> str:
     index = read_index(index_path)
     image = Path(os.path.relpath(index.file(index.of("test")[0]).resolve()))
     answers, _ = Predictor(run).classify([image])
-    return tables.predictions_as("table", answers)
+    return predictions_as("table", answers)

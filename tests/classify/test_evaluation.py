@@ -23,9 +23,9 @@ from brainlens.core.errors import (
     RunError,
     UserError,
 )
-from brainlens.data.answers import find_inputs
 from brainlens.data.index import read_index, write_index
 from brainlens.data.indexing import index_folders
+from brainlens.data.scans import opened
 from tests.classify.conftest import TINY, draw, split_index
 
 
@@ -185,8 +185,10 @@ def test_a_prediction_equals_the_evaluation_of_the_same_image(
     answers, unreadable = Predictor(run).classify([index.file(row) for row in rows])
     assert not unreadable
     for row, answer in zip(rows, answers, strict=True):
-        assert answer.predicted == judged[row.path]["predicted"]
-        assert answer.confidence == pytest.approx(float(judged[row.path]["confidence"]), abs=2e-6)
+        assert answer.finding.predicted == judged[row.path]["predicted"]
+        assert answer.finding.confidence == pytest.approx(
+            float(judged[row.path]["confidence"]), abs=2e-6
+        )
 
 
 def test_one_bad_file_among_many_is_skipped_and_alone_is_an_error(
@@ -197,18 +199,19 @@ def test_one_bad_file_among_many_is_skipped_and_alone_is_an_error(
     index = read_index(tiny_index)
     good = index.file(index.rows[0])
     answers, unreadable = Predictor(run).classify([bad, good])
-    assert [answer.path for answer in answers] == [str(good)]
+    assert [answer.picture.path for answer in answers] == [str(good)]
     assert [error.path for error in unreadable] == [bad]
     with pytest.raises(ImageError, match=r"bad\.jpg"):
         Predictor(run).classify([bad])
 
 
 def test_folders_are_read_whole_and_empty_ones_refused(tiny_index: Path, tmp_path: Path) -> None:
-    assert len(find_inputs([tmp_path / "pictures"])) == 48
+    with opened([tmp_path / "pictures"]) as found:
+        assert len(found) == 48
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(UserError, match="holds no image"):
-        find_inputs([empty])
+    with pytest.raises(UserError, match="holds no image"), opened([empty]):
+        pass
 
 
 def test_a_folder_that_is_no_run_says_how_to_make_one(tiny_index: Path, tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from torch import nn
 from brainlens.classify import features as module
 from brainlens.classify.augment import POLICIES
 from brainlens.classify.backbones import BACKBONES
-from brainlens.classify.boundary import advance, boundary, steps
+from brainlens.classify.boundary import boundary, steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import Features, extractor, features, views_of
-from brainlens.classify.loop import frozen_layers
 from brainlens.classify.network import Architecture, Classifier, load
+from brainlens.classify.optimisation import frozen_layers
+from brainlens.classify.stages import advance
 from brainlens.classify.training import plan, train
 from brainlens.core.errors import OutputError
 from brainlens.core.places import cache_folder

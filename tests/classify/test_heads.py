@@ -19,8 +19,8 @@ from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import extractor, features, views_of
 from brainlens.classify.heads import Head, apply_head, train_block
 from brainlens.classify.jobs import Job, Material, blocks
-from brainlens.classify.loop import OPTIMIZERS
 from brainlens.classify.network import Classifier, load
+from brainlens.classify.optimisation import OPTIMIZERS
 from brainlens.classify.stacked import OPTIMIZERS as STACKED
 from brainlens.classify.stacked import Rates, advance
 from brainlens.classify.training import class_numbers, plan, train
@@ -71,8 +71,9 @@ def together(index_path: Path, configs: Sequence[TrainConfig]) -> list[Head]:
 def alone(index_path: Path, run: Path, config: TrainConfig) -> tuple[dict[str, torch.Tensor], Any]:
     """The head that `train` ends with, backbone run every epoch."""
     done = train(index_path, run, config, cached=False)
-    state = load(run / "model.safetensors").network.head.state_dict()
-    return dict(state), done
+    network = load(run / "model.safetensors").network
+    assert isinstance(network, Classifier)
+    return dict(network.head.state_dict()), done
 
 
 CASES: dict[str, list[dict[str, Any]]] = {

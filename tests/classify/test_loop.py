@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from brainlens.classify.augment import Strength, sample_seeds
 from brainlens.classify.batches import Batch, Pictures
 from brainlens.classify.config import TrainConfig
-from brainlens.classify.loop import Loop, cosine_rate, frozen_layers
+from brainlens.classify.loop import Loop
 from brainlens.classify.network import Architecture, Classifier
+from brainlens.classify.optimisation import cosine_rate, frozen_layers
 from brainlens.data.preprocess import Preprocessing
 
 Tune = Literal["all", "head", "last", "early", "two-phase"]
@@ -174,7 +175,9 @@ def test_the_backbone_rests_while_the_head_trains_alone(
     assert loop.trainer.optimizers[0].param_groups[0]["lr"] == (0.05 if second_phase else 0.5)
     torch.autograd.backward(loop.training_step(batch_of(range(8)), 0))
     assert all((p.grad is None) == resting for p in loop.network.backbone.parameters())
-    assert all(p.grad is not None for p in loop.network.head.parameters())
+    head = loop.network.head
+    assert isinstance(head, torch.nn.Module)
+    assert all(p.grad is not None for p in head.parameters())
 
 
 # --- classes and losses -------------------------------------------------------------------------
@@ -209,7 +212,9 @@ def used_seeds(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """The seeds that the augmentation was given, a list a step."""
     given: list[list[int]] = []
 
-    def listen(pictures: Tensor, seeds: list[int], strength: Strength | None) -> Tensor:
+    def listen(
+        pictures: Tensor, seeds: list[int], strength: Strength | None, whole: Tensor | None = None
+    ) -> Tensor:
         given.append(seeds)
         return pictures
 

@@ -38,10 +38,10 @@ def test_probabilities_are_those_of_the_run_but_for_the_temperature(place: Path)
     model = Classifier(place / "model.onnx")
     ours, _ = model.classify(files)
     for one, other in zip(ours, theirs, strict=True):
-        logits = np.log(list(other.probabilities.values())) / model.temperature
+        logits = np.log(list(other.finding.probabilities.values())) / model.temperature
         expected = np.exp(logits) / np.exp(logits).sum()
-        np.testing.assert_allclose(list(one.probabilities.values()), expected, atol=1e-5)
-        assert one.predicted == other.predicted
+        np.testing.assert_allclose(list(one.finding.probabilities.values()), expected, atol=1e-5)
+        assert one.finding.predicted == other.finding.predicted
 
 
 def test_the_export_knows_its_data_and_that_it_is_true_to_the_run(place: Path) -> None:
@@ -59,8 +59,9 @@ def test_a_conformal_set_grows_with_the_coverage_asked(place: Path) -> None:
     sizes = []
     for coverage in (0.3, 0.8, 0.99):
         found, _ = model.classify(files, coverage=coverage)
-        sizes.append(sum(len(one.candidates) for one in found))
-        assert all(not one.candidates or one.candidates[0] == one.predicted for one in found)
+        findings = [answer.finding for answer in found]
+        sizes.append(sum(len(one.candidates) for one in findings))
+        assert all(not one.candidates or one.candidates[0] == one.predicted for one in findings)
     assert sizes[0] <= sizes[1] <= sizes[2]
     assert sizes[2] == 2 * len(files)  # 8 validation images allow no promise of 99 %: every class
     with pytest.raises(UserError, match="between 0 and 1"):

@@ -1,7 +1,8 @@
 """Owns augmentation: batches of training pictures as tensors, changed in a few passes.
 
-Enters and leaves: (N, 1, H, W) float in 0..1. Never applied to validation or test. What happens
-to sample i depends on its own seed alone, whatever the batch. All geometry is one resampling.
+Enters and leaves: (N, 1, H, W) float in 0..1; further channels (outlines) are moved along with the
+picture and not toned. Never applied to validation or test. What happens to sample i depends on its
+own seed alone, whatever the batch. All geometry is one resampling.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Strength:
     quarter_turns: bool = False  # any of the four
     scale: float = 0.0  # log range, either way
     shift: float = 0.0  # share of the side, either way
+    close: float = 0.0  # chance of a close-up of any part, up to `_CLOSE` times larger
     gamma: float = 0.0  # log range, either way
     contrast: float = 0.0  # log range, either way
     brightness: float = 0.0  # of full scale, either way
@@ -48,20 +50,34 @@ POLICIES: dict[str, Strength | None] = {
         flip=0.5, rotate=25, scale=0.2, shift=0.1, gamma=0.4, contrast=0.3, brightness=0.1,
         bias=0.3, noise=0.05, blur=0.2, erase=0.25,
     ),
+    # For the dense head: contrast, scanner and framing are no clues.
+    "hard": Strength(
+        flip=0.5, flip_vertical=0.1, rotate=25, scale=0.25, shift=0.1, close=0.35, gamma=0.6,
+        contrast=0.4, brightness=0.1, bias=0.5, noise=0.06, blur=0.25, invert=0.08,
+    ),
 }  # fmt: skip
 
-_DRAWS = 24  # uniform numbers a sample; a new change takes the next free column
+_DRAWS = 28  # uniform numbers a sample; a new change takes the next free column
+_CLOSE = math.log(2.2)
 
 
-def augment(pictures: Tensor, seeds: Sequence[int], strength: Strength | None) -> Tensor:
-    """Change each picture by its own seed. (N, 1, H, W) in 0..1, in and out."""
+def augment(
+    pictures: Tensor, seeds: Sequence[int], strength: Strength | None, whole: Tensor | None = None
+) -> Tensor:
+    """Change each picture by its own seed. (N, 1 or more, H, W) in 0..1, in and out.
+
+    `whole` (N,) bool: no close-up of these, since what they show might be cut off.
+    """
     if strength is None:
         return pictures
     draws = np.stack([np.random.default_rng(seed).random(_DRAWS) for seed in seeds])
     u = torch.from_numpy(draws.astype(np.float32)).to(pictures.device)  # (N, 24) in 0..1
+    if whole is not None:
+        u[whole, 22] = 1.0
     moved = _geometry(pictures, u, strength)
-    toned = _tone(moved, u, strength)
-    return _degrade(toned, u, seeds, strength).clamp_(0, 1)
+    toned = _tone(moved[:, :1], u, strength)
+    seen = _degrade(toned, u, seeds, strength).clamp_(0, 1)
+    return torch.cat([seen, moved[:, 1:]], 1) if moved.shape[1] > 1 else seen
 
 
 def sample_seeds(
@@ -83,13 +99,16 @@ def _geometry(pictures: Tensor, u: Tensor, s: Strength) -> Tensor:
     if s.quarter_turns:
         angle = angle + torch.floor(u[:, 1] * 4) * (math.pi / 2)
     zoom = torch.exp(_signed(u, 2) * s.scale)
+    near = torch.where(u[:, 22] < s.close, torch.exp(u[:, 23] * _CLOSE), 1.0)
+    away = 2 * s.shift + (1 - 1 / near)  # a close-up may be of any part
+    zoom = zoom * near
     across = torch.where(u[:, 3] < s.flip, -1.0, 1.0) / zoom
     down = torch.where(u[:, 4] < s.flip_vertical, -1.0, 1.0) / zoom
     cos, sin = torch.cos(angle), torch.sin(angle)
     matrix = torch.stack(
         [
-            torch.stack([cos * across, -sin * down, _signed(u, 5) * 2 * s.shift], 1),
-            torch.stack([sin * across, cos * down, _signed(u, 6) * 2 * s.shift], 1),
+            torch.stack([cos * across, -sin * down, _signed(u, 5) * away], 1),
+            torch.stack([sin * across, cos * down, _signed(u, 6) * away], 1),
         ],
         1,
     )  # (N, 2, 3)

@@ -20,15 +20,20 @@ from brainlens.data.preprocess import Array
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures (N, 1, H, W) uint8, classes (N,), and their numbers in the data set."""
+    """Pictures (N, 1, H, W) uint8, classes (N,), and their numbers in the data set.
+
+    With outlines a second channel is 255 inside them, and `outlined` (N,) says who has one.
+    """
 
     pictures: Tensor
     classes: Tensor
     samples: list[int]
+    outlined: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
-        return Batch(self.pictures.to(device), self.classes.to(device), self.samples)
+        known = None if self.outlined is None else self.outlined.to(device)
+        return Batch(self.pictures.to(device), self.classes.to(device), self.samples, known)
 
 
 class Pictures(Dataset[Batch]):

@@ -22,11 +22,15 @@ class TrainConfig:
     hidden: tuple[int, ...] | None = None  # units of the head's hidden layers; None: the backbone's
     activation: Literal["relu", "elu", "tanh"] = "relu"  # of the hidden layers
     dropout: float = 0.3  # before the logits
+    head: Literal["pooled", "dense"] = "pooled"  # dense: evidence for a tumour, place by place
+    background: str = "none"  # with dense: the class that shows nothing
+    outlines: str = ""  # with dense: a JSON of where the tumours lie (docs/files.md); "" none
+    partial: str = ""  # with dense: a label that means any class but the background, as `tumour`
     # pictures
     size: int = 0  # pixels a side; 0: the backbone's own
     fit: Fit = "stretch"  # distort to the square, or pad with black
     crop: bool = False  # cut the dark border off first
-    augment: Literal["none", "flips", "light", "strong"] = "light"  # training only
+    augment: Literal["none", "flips", "light", "strong", "hard"] = "light"  # training only
     views: int = 0  # augmented views a picture, the same in every run; 0: a new one each epoch
     # what is trained
     tune: Literal["all", "head", "last", "early", "two-phase"] = "two-phase"
@@ -46,6 +50,7 @@ class TrainConfig:
     plateau_patience: int = 1  # epochs without a better `monitor` before the rate falls
     label_smoothing: float = 0.0
     balance: Literal["none", "weights", "sampling"] = "weights"  # of the classes
+    average: float = 0.0  # decay a step of a moving average of the weights, which is kept; 0: none
     # choice and stop
     monitor: Literal["val_accuracy", "val_balanced_accuracy", "val_loss"] = "val_balanced_accuracy"
     patience: int = 0  # epochs without a better `monitor` before stopping; 0: never

@@ -16,7 +16,7 @@ import numpy as np
 
 from brainlens.classify import machine
 from brainlens.classify.inference import probabilities
-from brainlens.classify.network import load
+from brainlens.classify.network import Loaded, load
 from brainlens.classify.robustness import degradation_curves
 from brainlens.classify.run import read_provenance
 from brainlens.core.errors import IndexFileError, LeakError, RunError, nearest
@@ -51,7 +51,7 @@ def evaluate(
     began, started = time.monotonic(), now()
     record, model = read_provenance(run), load(run / "model.safetensors")
     index = read_index(index_path)
-    rows = _rows(index, split, index_path, model.labels)
+    rows = _rows(index, split, index_path, model)
     checked = find_leaks(run, index, rows, split)
     if checked.seen and not allow_leaks:
         raise _leak_error(checked)
@@ -98,11 +98,15 @@ def evaluate(
     return figures
 
 
-def _rows(index: Index, split: str, index_path: Path, labels: Sequence[str]) -> list[Row]:
-    """The rows to judge; refuses a split that is empty or has classes the run does not know."""
+def _rows(index: Index, split: str, index_path: Path, model: Loaded) -> list[Row]:
+    """The rows to judge; refuses a split that is empty or has classes the run does not know.
+
+    Images of which only a part of the class is known (`partial` of the run) are left out.
+    """
+    labels = model.labels
     if split not in SPLITS:
         raise IndexFileError(f"--split {split}: {nearest(split, SPLITS)}")
-    rows = index.of(split)
+    rows = [row for row in index.of(split) if row.label != (model.partial or None)]
     if not rows:
         raise IndexFileError(
             f"{index_path}: has no {split} images. Split it first: brainlens split {index_path}"

@@ -23,10 +23,11 @@ from torch.utils.data import Dataset
 from brainlens.classify.augment import POLICIES, augment, sample_seeds
 from brainlens.classify.backbones import backbone
 from brainlens.classify.batches import Batch
-from brainlens.classify.boundary import advance, steps
+from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.machine import Precision, keep_freed_memory
 from brainlens.classify.network import Classifier
+from brainlens.classify.stages import advance
 from brainlens.core.files import replacing
 from brainlens.core.places import cache_folder
 from brainlens.core.progress import say, track

@@ -23,9 +23,9 @@ from torch import Tensor
 from brainlens.classify.backbones import backbone
 from brainlens.classify.batches import EpochOrder, epoch_order
 from brainlens.classify.jobs import Job, Material
-from brainlens.classify.loop import class_weights, cosine_rate
 from brainlens.classify.machine import keep_freed_memory
 from brainlens.classify.network import ACTIVATIONS, Architecture, build_head
+from brainlens.classify.optimisation import class_weights, cosine_rate
 from brainlens.classify.stacked import Rates, advance
 from brainlens.core.errors import ConfigError
 from brainlens.core.seeding import derive, seed_everything

@@ -14,24 +14,28 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from brainlens.classify.augment import POLICIES, augment, sample_seeds
 from brainlens.classify.batches import Batch, EpochOrder, Pictures, epoch_order, loader
-from brainlens.classify.boundary import advance, steps
+from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
+from brainlens.classify.dense import DenseClassifier, dense_loss
 from brainlens.classify.features import Features
-from brainlens.classify.network import Classifier, layer_groups
+from brainlens.classify.network import Classifier, Network
+from brainlens.classify.optimisation import (
+    OPTIMIZERS,
+    class_weights,
+    cosine_rate,
+    frozen_layers,
+    moving_average,
+)
+from brainlens.classify.outlined import Checked, Outlined
+from brainlens.classify.stages import advance
 from brainlens.core.seeding import seed_everything
 from brainlens.data.preprocess import Preprocessing
 
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-    "adagrad": torch.optim.Adagrad,
-    "adadelta": torch.optim.Adadelta,
-}
+Data = Pictures | Features | Outlined | Checked
 
 
 class Loop(pl.LightningModule):
@@ -42,16 +46,17 @@ class Loop(pl.LightningModule):
 
     def __init__(
         self,
-        network: Classifier,
+        network: Network,
         config: TrainConfig,
         preprocessing: Preprocessing,
-        data: Mapping[str, Pictures | Features],  # "train" and "val"
+        data: Mapping[str, Data],  # "train" and "val"
         *,
         cut: int = 0,  # how many of the network's steps the data have behind them
     ) -> None:
         super().__init__()
         self.network, self.config, self.data = network, config, data
-        self.rest = tuple(steps(network)[cut:]) if cut else None  # a tuple: no second owner
+        self.averaged = moving_average(network, config.average) if config.average else None
+        self.cut = cut
         weighted = config.balance == "weights"
         self.balance = class_weights(data["train"].classes) if weighted else None
         self.register_buffer("mean", torch.tensor(preprocessing.mean)[:, None, None], False)
@@ -76,6 +81,8 @@ class Loop(pl.LightningModule):
         data = self.data["train"]
         if isinstance(data, Features):
             data.view = self.current_epoch % len(data.views)
+        if isinstance(data, Outlined):
+            data.epoch = self.current_epoch
         return self._loader("train", order)
 
     def val_dataloader(self) -> Any:
@@ -136,28 +143,64 @@ class Loop(pl.LightningModule):
     # --- steps ----------------------------------------------------------------------------------
     def forward(self, pictures: Tensor) -> Tensor:
         """Logits (N, K) of pictures (N, 1, H, W) in 0..1, or of what stands at the cut."""
-        if self.rest is not None:
+        network = self.network if self.training else self.kept
+        if self.cut:
+            assert isinstance(network, Classifier)
             if pictures.ndim == 4:
                 pictures = pictures.contiguous(memory_format=torch.channels_last)
-            logits: Tensor = self.network.head(advance(self.rest, pictures))
+            logits: Tensor = network.head(advance(steps(network)[self.cut :], pictures))
             return logits
-        x = ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
-        if self.head_only and self.training:
+        x = self._normalised(pictures)
+        if self.head_only and self.training and isinstance(network, Classifier):
             with torch.no_grad():
-                features = self.network.backbone(x)
-            return self.network.classify(features)
-        logits = self.network(x)
+                features = network.backbone(x)
+            return network.classify(features)
+        logits = network(x)
         return logits
+
+    @property
+    def kept(self) -> Network:
+        """The network that is judged and kept: the average of the weights, where there is one."""
+        if self.averaged is None:
+            return self.network
+        average = self.averaged.module
+        assert isinstance(average, Classifier | DenseClassifier)
+        return average
+
+    def _normalised(self, pictures: Tensor) -> Tensor:
+        return ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         config = self.config
-        logits = self(batch.pictures if self.rest is not None else self._seen(batch, batch_idx))
-        weight = None if self.balance is None else self.balance.to(logits.device)
+        weight = None if self.balance is None else self.balance.to(self.device)
+        if isinstance(self.network, DenseClassifier):
+            return self._dense_step(batch, batch_idx, weight)
+        logits = self(batch.pictures if self.cut else self._seen(batch, batch_idx))
         loss = F.cross_entropy(
             logits.float(), batch.classes, weight, label_smoothing=config.label_smoothing
         )
         self._count("train", logits, batch.classes, loss)
         return loss
+
+    def _dense_step(self, batch: Batch, batch_idx: int, weight: Tensor | None) -> Tensor:
+        """A step of a dense head: outlines move with their pictures."""
+        network, config = self.network, self.config
+        assert isinstance(network, DenseClassifier)
+        assert batch.outlined is not None
+        seen = self._seen(batch, batch_idx)
+        found = network.evidence(self._normalised(seen[:, :1]))
+        loss = dense_loss(
+            found, batch.classes, seen[:, 1], batch.outlined, background=network.background,
+            weight=weight, label_smoothing=config.label_smoothing,
+        )  # fmt: skip
+        known = batch.classes >= 0
+        self._count("train", network.answer(found)[known], batch.classes[known], loss)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """The average follows the weights."""
+        if self.averaged:
+            self.averaged.update_parameters(self.network)
 
     def _seen(self, batch: Batch, batch_idx: int) -> Tensor:
         """The batch's pictures as this epoch shows them."""
@@ -166,7 +209,8 @@ class Loop(pl.LightningModule):
             seeds = sample_seeds(0, epoch % config.views, batch.samples)
         else:
             seeds = sample_seeds(config.seed, epoch, batch.samples, self._turns(batch, batch_idx))
-        return augment(batch.pictures.float() / 255, seeds, POLICIES[config.augment])
+        whole = None if batch.outlined is None else ~batch.outlined
+        return augment(batch.pictures.float() / 255, seeds, POLICIES[config.augment], whole)
 
     def _turns(self, batch: Batch, batch_idx: int) -> range | None:
         """Places in the epoch: a picture drawn twice (balanced sampling) must look new."""
@@ -176,7 +220,7 @@ class Loop(pl.LightningModule):
         return range(first, first + len(batch.samples))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        logits = self(batch.pictures if self.rest is not None else batch.pictures.float() / 255)
+        logits = self(batch.pictures if self.cut else batch.pictures.float() / 255)
         loss = F.cross_entropy(logits.float(), batch.classes)
         self._count("val", logits, batch.classes, loss)
 
@@ -241,37 +285,3 @@ class Loop(pl.LightningModule):
         """Lightning has made the optimizer and loaded the checkpoint by now."""
         if self.plateau and self.restored:
             self.plateau.load_state_dict(self.restored)
-
-
-def cosine_rate(config: TrainConfig, epoch: float) -> float:
-    """The learning rate at a time in epochs: constant for the head, then warm-up, then cosine."""
-    start = config.head_epochs if config.tune == "two-phase" else 0
-    if epoch < start:
-        return config.learning_rate
-    top = config.fine_rate if config.tune == "two-phase" else config.learning_rate
-    length = max(config.epochs - start, 1e-9)
-    warm = min(config.warmup_epochs, length / 2)
-    at = epoch - start
-    if at < warm:
-        return top * max(at / warm, 0.02)
-    return top * max(0.5 * (1 + math.cos(math.pi * (at - warm) / (length - warm))), 0.01)
-
-
-def frozen_layers(network: Classifier, config: TrainConfig) -> list[nn.Module]:
-    """The backbone layers that this run never changes."""
-    groups = layer_groups(network.backbone)
-    if config.tune == "head":
-        kept = groups
-    elif config.tune == "last":
-        kept = groups[: max(0, len(groups) - config.tune_blocks)]
-    elif config.tune == "early":
-        kept = groups[config.tune_blocks :]
-    else:
-        kept = []
-    return [module for group in kept for module in group]
-
-
-def class_weights(classes: np.ndarray) -> Tensor:
-    """Weights that make every class count the same, of mean 1 over the images."""
-    count = np.bincount(classes)
-    return torch.tensor(len(classes) / (len(count) * count), dtype=torch.float32)

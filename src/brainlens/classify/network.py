@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from brainlens.classify.backbones import Pool, backbone
+from brainlens.classify.dense import DenseClassifier
 from brainlens.core.errors import ConfigError, RunError
 from brainlens.core.files import replacing
 from brainlens.data.preprocess import Preprocessing, from_dict
@@ -40,6 +41,9 @@ class Architecture:
     hidden: tuple[int, ...]
     activation: str
     dropout: float
+    head: Literal["pooled", "dense"] = "pooled"
+    background: int = -1  # with dense: the class that shows nothing
+    partial: str = ""  # with dense: a label that stands for any other class
 
 
 class Classifier(nn.Module):
@@ -62,6 +66,19 @@ class Classifier(nn.Module):
         pooled = self.pool(features).flatten(1)  # (N, C) or (N, C h w)
         logits: Tensor = self.head(pooled)
         return logits
+
+
+Network = Classifier | DenseClassifier
+
+
+def build(architecture: Architecture, classes: int) -> Network:
+    """The network of an architecture, freshly drawn."""
+    if architecture.head == "pooled":
+        return Classifier(architecture, classes)
+    return DenseClassifier(
+        architecture.backbone, size=architecture.size, classes=classes,
+        background=architecture.background, dropout=architecture.dropout,
+    )  # fmt: skip
 
 
 def build_head(inputs: int, architecture: Architecture, classes: int) -> nn.Sequential:
@@ -115,7 +132,7 @@ def layer_groups(network: nn.Module) -> list[list[nn.Module]]:
 
 def save(
     path: Path,
-    network: Classifier,
+    network: Network,
     *,
     architecture: Architecture,
     labels: Sequence[str],
@@ -141,11 +158,16 @@ def save(
 class Loaded:
     """A checkpoint, ready to use."""
 
-    network: Classifier  # in evaluation mode
+    network: Network  # in evaluation mode
     architecture: Architecture
     labels: list[str]
     preprocessing: Preprocessing
     facts: dict[str, Any]
+
+    @property
+    def partial(self) -> str:
+        """A label of the data that is no class, but means any but the background; or ""."""
+        return self.architecture.partial
 
 
 def load(path: Path) -> Loaded:
@@ -172,7 +194,7 @@ def load(path: Path) -> Loaded:
             "nothing. Train it with brainlens train"
         ) from None
     try:
-        network = Classifier(architecture, len(labels))
+        network = build(architecture, len(labels))
         network.load_state_dict(state)
     except (RuntimeError, KeyError, ConfigError) as error:
         reason = str(error).splitlines()[-1].strip()

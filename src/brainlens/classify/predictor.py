@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from brainlens.classify.inference import probabilities
 from brainlens.classify.network import load
 from brainlens.core.errors import ImageError
-from brainlens.data.answers import Answer, answer_files
+from brainlens.data.answers import Answer, Finding, answer_files, plain_findings
+from brainlens.data.scans import Picture
 
 
 class Predictor:
@@ -17,12 +20,21 @@ class Predictor:
     def __init__(self, run: Path) -> None:
         self.model = load(run / "model.safetensors" if run.is_dir() else run)
 
-    def classify(self, files: Sequence[Path]) -> tuple[list[Answer], list[ImageError]]:
+    def classify(
+        self,
+        files: Sequence[Path],
+        *,
+        plane: str = "acquired",
+        show: Callable[[Answer], None] | None = None,
+    ) -> tuple[list[Answer], list[ImageError]]:
         """Answers in the order of the files, and those that cannot be read.
 
         Raises ImageError where no file can be read.
         """
         model = self.model
-        return answer_files(
-            files, model.preprocessing, model.labels, lambda some: probabilities(model, some)
-        )
+
+        def find(pictures: Sequence[Picture]) -> list[Finding]:
+            seen = np.stack([model.preprocessing.picture(p.grey) for p in pictures])
+            return plain_findings(probabilities(model, seen), model.labels)
+
+        return answer_files(files, find, plane=plane, show=show)

@@ -123,7 +123,7 @@ class Ledger(pl.Callback):
         if better:
             save(
                 self.run / "model.safetensors",
-                loop.network,
+                loop.kept,
                 architecture=self.architecture,
                 labels=self.labels,
                 preprocessing=self.preprocessing,

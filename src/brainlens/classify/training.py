@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +22,15 @@ from brainlens.classify.backbones import backbone, load_pretrained
 from brainlens.classify.batches import Pictures
 from brainlens.classify.boundary import boundary
 from brainlens.classify.config import TrainConfig
+from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.features import Features, extractor, features, too_large, views_of
-from brainlens.classify.loop import Loop, frozen_layers
-from brainlens.classify.network import Architecture, Classifier
+from brainlens.classify.loop import Data, Loop
+from brainlens.classify.network import Architecture, Network, build
+from brainlens.classify.optimisation import frozen_layers
+from brainlens.classify.outlined import outlined_data
 from brainlens.classify.run import Ledger, checkpoint_path, read_provenance
 from brainlens.core.config import read_toml, resolve, to_toml
-from brainlens.core.errors import RunError, SplitError
+from brainlens.core.errors import ConfigError, RunError, SplitError, nearest
 from brainlens.core.files import fresh_folder, write_atomic, write_json
 from brainlens.core.progress import say
 from brainlens.core.provenance import now, provenance
@@ -76,11 +80,12 @@ def train(
     if resume:
         config = _resumed_config(run, index)
     rows = {split: index.of(split) for split in ("train", "val")}
-    labels = check_rows(rows, index_path)
+    rows["val"] = [row for row in rows["val"] if not _is_partial(row, config)]
+    labels = check_rows(rows, index_path, partial=config.partial if dense(config) else "")
     machine.keep_freed_memory()
     seed_everything(config.seed, "init")
-    architecture, preprocessing = plan(config)
-    network = Classifier(architecture, len(labels))
+    architecture, preprocessing = plan(config, labels)
+    network = build(architecture, len(labels))
     source = load_pretrained(config.backbone, network.backbone) if pretrained(config) else "none"
     device = machine.choose_device(config.device)
     config_used = dataclasses.replace(
@@ -120,11 +125,16 @@ def train(
 
 
 def _data(
-    network: Classifier, config: TrainConfig, preprocessing: Preprocessing, index: Index,
+    network: Network, config: TrainConfig, preprocessing: Preprocessing, index: Index,
     rows: dict[str, list[Row]], labels: list[str], device: str, *, cached: bool,
-) -> tuple[dict[str, Pictures | Features], int]:  # fmt: skip
+) -> tuple[Mapping[str, Data], int]:  # fmt: skip
     """What the loop learns from, and how many of the network's steps it has behind it."""
     classes = {split: class_numbers(part, labels) for split, part in rows.items()}
+    if isinstance(network, DenseClassifier):
+        return outlined_data(
+            index, rows, classes, preprocessing, config.outlines,
+            background=network.background, seed=config.seed,
+        ), 0  # fmt: skip
     cut = boundary(network, config, frozen_layers(network, config)) if cached else 0
     views = views_of(config)
     images = len(rows["train"]) * len(views) + len(rows["val"])
@@ -141,8 +151,10 @@ def _data(
     return {"train": Features(train, classes["train"]), "val": Features([val], classes["val"])}, cut
 
 
-def plan(config: TrainConfig) -> tuple[Architecture, Preprocessing]:
+def plan(config: TrainConfig, labels: Sequence[str] = ()) -> tuple[Architecture, Preprocessing]:
     """The network and preprocessing that a config asks for, its backbone's habits filled in."""
+    if dense(config) and config.background not in labels:
+        raise ConfigError(f"background {config.background!r}: {nearest(config.background, labels)}")
     row = backbone(config.backbone)
     size = config.size or row.size
     architecture = Architecture(
@@ -152,9 +164,22 @@ def plan(config: TrainConfig) -> tuple[Architecture, Preprocessing]:
         hidden=row.hidden if config.hidden is None else config.hidden,
         activation=config.activation,
         dropout=config.dropout,
+        head=config.head,
+        background=labels.index(config.background) if dense(config) else -1,
+        partial=config.partial if dense(config) else "",
     )
     mean, std = row.normalise
     return architecture, Preprocessing(size, config.fit, config.crop, mean, std)
+
+
+def dense(config: TrainConfig) -> bool:
+    """Whether evidence is sought place by place."""
+    return config.head == "dense"
+
+
+def _is_partial(row: Row, config: TrainConfig) -> bool:
+    """Whether only a part of the row's class is known: such rows train a dense head, no more."""
+    return dense(config) and bool(config.partial) and row.label == config.partial
 
 
 def pretrained(config: TrainConfig) -> bool:
@@ -176,14 +201,14 @@ def _resumed_config(run: Path, index: Index) -> TrainConfig:
     return resolve(TrainConfig, read_toml(run / "config.toml"))
 
 
-def check_rows(rows: dict[str, list[Row]], index_path: Path) -> list[str]:
+def check_rows(rows: dict[str, list[Row]], index_path: Path, partial: str = "") -> list[str]:
     """The labels to learn, in order; refuses an index that cannot be trained on."""
     for split in ("train", "val"):
         if not rows[split]:
             raise SplitError(
                 f"{index_path}: has no {split} images. Split it first: brainlens split {index_path}"
             )
-    labels = sorted({row.label for row in rows["train"]})
+    labels = sorted({row.label for row in rows["train"]} - {partial})
     if len(labels) < 2:
         raise SplitError(f"{index_path}: trains on one class only ({labels[0]}); expected two")
     strange = {row.label for row in rows["val"]} - set(labels)
@@ -193,9 +218,9 @@ def check_rows(rows: dict[str, list[Row]], index_path: Path) -> list[str]:
 
 
 def class_numbers(rows: list[Row], labels: list[str]) -> np.ndarray:
-    """Each row's class as its label's place in `labels`."""
+    """Each row's class as its label's place in `labels`; -1 for a label that is only a part."""
     number = {label: i for i, label in enumerate(labels)}
-    return np.array([number[row.label] for row in rows], dtype=np.int64)
+    return np.array([number.get(row.label, -1) for row in rows], dtype=np.int64)
 
 
 def _announce(config: TrainConfig, rows: dict[str, list[Row]], source: str, device: str) -> None:

@@ -60,45 +60,37 @@ def evaluate(run: Path, index: Path, out: Path, **request: Any) -> None:
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=_FILE)
-@click.option("--model", type=_FILE, required=True, help="A run folder, or an export (.onnx).")
+@click.option("--model", type=_FILE, help="A run folder or an export; default: the one in the box.")
 @click.option("--coverage", type=float, help="With an export: answer a set of classes, as 0.95.")
+@click.option("--plane", default="acquired", help="Of volumes: axial, coronal or sagittal.")
+@click.option("--prevalence", type=float, help="Share of tumours where you are: PPV and NPV there.")
+@click.option("--heatmap", type=_FILE, help="Folder for pictures of where the evidence lies.")
 @click.option("--json", "as_json", is_flag=True, help="JSON, one object a file.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header.")
 def predict(
-    inputs: tuple[Path, ...], model: Path, coverage: float | None, as_json: bool, as_csv: bool
+    inputs: tuple[Path, ...], model: Path | None, as_json: bool, as_csv: bool, **asked: Any
 ) -> None:
-    """Classify image files, or every image of a folder."""
-    from brainlens.data.answers import find_inputs
-    from brainlens.report.tables import predictions_as
+    """Classify images, DICOM files, NIfTI volumes, folders or zip archives."""
+    from brainlens.deploy.answering import answer_inputs
+    from brainlens.report.answered import predictions_as
 
-    files = find_inputs(inputs)
-    if model.suffix == ".onnx":
-        from brainlens.deploy.classifier import Classifier
-
-        answers, unreadable = Classifier(model).classify(files, coverage=coverage)
-    elif coverage is not None:
-        raise click.UsageError("--coverage needs an export. Make one: brainlens export RUN")
-    else:
-        from brainlens.classify.predictor import Predictor
-
-        answers, unreadable = Predictor(model).classify(files)
+    done = answer_inputs(inputs, model, **asked)
     form = "json" if as_json else "csv" if as_csv else "table"
-    click.echo(predictions_as(form, answers), nl=False)
-    for error in unreadable:
-        say(f"skipped {error}")
-    if unreadable:
-        say(f"{len(unreadable)} of {len(files)} files skipped")
+    click.echo(predictions_as(form, done.answers, done.studies), nl=False)
+    for line in done.notes:
+        say(line)
 
 
 @click.command()
 @click.argument("run", type=_FILE)
 @click.option("-o", "out", type=_FILE, default=Path("model.onnx"), show_default=True, help="File.")
+@click.option("--half", is_flag=True, help="Weights of 16 bits: half the size.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
-def export(run: Path, out: Path, overwrite: bool) -> None:
+def export(run: Path, out: Path, half: bool, overwrite: bool) -> None:
     """Write RUN as one calibrated ONNX file that predicts without torch."""
     from brainlens.deploy.export import export as write
 
-    made = write(run, out, overwrite=overwrite)
+    made = write(run, out, half=half, overwrite=overwrite)
     held, apart = made["calibration"], made["parity"]["largest difference of a logit"]
     click.echo(
         f"temperature {made['temperature']:.3f}: log loss {held['log loss before']:.3f} to "

@@ -93,6 +93,7 @@ def audit(
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--folds", type=int, default=0, help="How many folds; default 5, or those known.")
 @click.option("--fold", default="", help="The fold that is the test side; default by the seed.")
+@click.option("--partial", default="", help="A label that means one of others, as tumour.")
 @click.option("-o", "out", type=_FILE, help="Write another index; default: INDEX itself.")
 def split(index: Path, out: Path | None, **request: Any) -> None:
     """Decide which images train, validate and test, so that nothing leaks."""

@@ -1,7 +1,7 @@
-"""Owns answers for single files: what is asked (files), and what a model says of each.
+"""Owns answers: what a model finds in a picture, and the way from files to answers.
 
-Shared by the predictor that runs a training run and the one that runs an export: files are read
-and answers are made in the same way, so that only the arithmetic between differs.
+Shared by the predictor that runs a training run, by the one that runs an export and by the server:
+files are read and answers are made in the same way, so that only the arithmetic between differs.
 """
 
 from __future__ import annotations
@@ -9,83 +9,102 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from brainlens.core.errors import ImageError, UserError
-from brainlens.core.images import find_images, read_grey
+from brainlens.core.errors import ImageError
 from brainlens.core.progress import track
-from brainlens.data.preprocess import Array, Preprocessing
+from brainlens.data.preprocess import Array
+from brainlens.data.scans import Picture, read_pictures
 
-CHUNK = 256  # files read and answered at once
+CHUNK = 256  # pictures answered at once
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the model says of one file."""
+class Similar:
+    """A training picture that looks alike to the model."""
 
-    path: str
+    name: str  # the first digits of its digest: no pixel and no name is kept
+    label: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the model says of one picture."""
+
     predicted: str
     confidence: float  # the probability of `predicted`
     probabilities: dict[str, float]  # by label; they sum to 1
     candidates: tuple[str, ...] = ()  # the conformal set, where one was asked for
+    refusal: str = ""  # why this is no picture that can be judged; "" where it is one
+    novelty: float | None = None  # distance to what was learned from; 1 is the limit
+    flags: tuple[str, ...] = ()  # what is wrong with the picture, from the audit's checks
+    similar: tuple[Similar, ...] = ()  # nearest training pictures, nearest first
+    heat: Array | None = field(default=None, compare=False)  # (h, w) 0..1, of the network's input
 
 
-def find_inputs(inputs: Sequence[Path]) -> list[Path]:
-    """Files as given, folders as the images below them."""
-    files: list[Path] = []
-    for entry in inputs:
-        found = find_images(entry) if entry.is_dir() else [entry]
-        if not found:
-            raise UserError(f"{entry}: holds no image. Give a file, or a folder with images")
-        files += found
-    return files
+@dataclass(frozen=True)
+class Answer:
+    """A picture and what was found in it."""
+
+    picture: Picture
+    finding: Finding
 
 
 def answer_files(
-    files: Sequence[Path],
-    preprocessing: Preprocessing,
-    labels: Sequence[str],
-    probabilities: Callable[[Array], Array],
-) -> tuple[list[Answer], list[ImageError]]:
+    files: Sequence[Path], find: Callable[[Sequence[Picture]], list[Finding]], *,
+    plane: str = "acquired", show: Callable[[Answer], None] | None = None,
+) -> tuple[list[Answer], list[ImageError]]:  # fmt: skip
     """Answers in the order of the files, and the errors of those that cannot be read.
 
-    `probabilities` makes (n, K) of (n, size, size) uint8 pictures; it is called with some hundreds
-    at a time, so that memory does not grow with the files. Raises ImageError where none is read.
+    `find` is called with some hundreds of pictures at a time, and `show` with each answer while it
+    has its pixels, so that memory does not grow with the files. Raises ImageError where none is
+    read.
     """
     found: list[Answer] = []
     unreadable: list[ImageError] = []
-    for start in track(range(0, len(files), CHUNK), "classifying", -(-len(files) // CHUNK)):
-        readable, pictures = [], []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = pool.map(lambda f: _read(f, preprocessing), files[start : start + CHUNK])
-        for file, result in zip(files[start : start + CHUNK], results, strict=True):
-            if isinstance(result, ImageError):
-                unreadable.append(result)
-            else:
-                readable.append(file)
-                pictures.append(result)
-        if readable:
-            found += _answers(readable, probabilities(np.stack(pictures)), labels)
+    waiting: list[Picture] = []
+
+    def answer() -> None:
+        for picture, finding in zip(waiting, find(waiting), strict=True):
+            if show:
+                show(Answer(picture, finding))
+            found.append(Answer(picture.without_pixels(), finding))
+        waiting.clear()
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in track(range(0, len(files), CHUNK), "classifying", -(-len(files) // CHUNK)):
+            some = files[start : start + CHUNK]
+            for result in pool.map(lambda file: _read(file, plane), some):
+                if isinstance(result, ImageError):
+                    unreadable.append(result)
+                    continue
+                waiting += result
+                if len(waiting) >= CHUNK:
+                    answer()
+            if waiting:
+                answer()
     if not found:
         raise unreadable[0]
     return found, unreadable
 
 
-def _read(file: Path, preprocessing: Preprocessing) -> Array | ImageError:
+def _read(file: Path, plane: str) -> list[Picture] | ImageError:
     try:
-        return preprocessing.picture(read_grey(file))
+        return read_pictures(file, plane=plane)
     except ImageError as error:
         return error
 
 
-def _answers(files: Sequence[Path], table: Array, labels: Sequence[str]) -> list[Answer]:
-    """One answer a file from (N, K) probabilities."""
+def plain_findings(table: Array, labels: Sequence[str]) -> list[Finding]:
+    """Findings of (N, K) probabilities alone."""
     found = []
-    for file, p in zip(files, table, strict=True):
+    for p in table:
         best = int(np.argmax(p))
-        named = dict(zip(labels, map(float, p), strict=True))
-        found.append(Answer(str(file), labels[best], float(p[best]), named))
+        found.append(
+            Finding(labels[best], float(p[best]), dict(zip(labels, map(float, p), strict=True)))
+        )
     return found

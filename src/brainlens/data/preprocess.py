@@ -25,6 +25,26 @@ _MARGIN = 0.02  # of the content's longer side, kept around it
 
 
 @dataclass(frozen=True)
+class Frame:
+    """The place of a picture in the input: x' = (x - left) * across + pad_left, y' alike."""
+
+    left: float
+    top: float
+    across: float  # input pixels a picture pixel
+    down: float
+    pad_left: float  # input pixels of padding
+    pad_top: float
+
+    def place(self, points: Array) -> Array:
+        """(n, 2) x, y of the picture to x, y of the input."""
+        scale = np.array([self.across, self.down])
+        return np.asarray(
+            (points - np.array([self.left, self.top])) * scale
+            + np.array([self.pad_left, self.pad_top])
+        )
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """How a picture becomes `size x size` numbers."""
 
@@ -48,6 +68,20 @@ class Preprocessing:
         small = image.resize((width, height), Image.Resampling.BILINEAR)
         square.paste(small, ((self.size - width) // 2, (self.size - height) // 2))
         return np.asarray(square)
+
+    def frame(self, grey: Array) -> Frame:
+        """Where the pixels of (H, W) come to lie in the input, for outlines and heat maps."""
+        whole = (0, grey.shape[0], 0, grey.shape[1])
+        top, bottom, left, right = content_box(grey) if self.crop else whole
+        height, width = bottom - top, right - left
+        if self.fit == "stretch":
+            return Frame(left, top, self.size / width, self.size / height, 0, 0)
+        scale = self.size / max(height, width)
+        across, down = (max(1, round(side * scale)) for side in (width, height))
+        return Frame(
+            left, top, across / width, down / height,
+            (self.size - across) // 2, (self.size - down) // 2,
+        )  # fmt: skip
 
     def tensor(self, pictures: Array) -> Array:
         """(N, size, size) uint8 to (N, 3, size, size) float32, normalised."""
@@ -78,11 +112,18 @@ def from_dict(values: Mapping[str, Any]) -> Preprocessing:
 
 def content_crop(grey: Array) -> Array:
     """Cut off the dark border; the picture itself where nothing stands out from it."""
+    top, bottom, left, right = content_box(grey)
+    return grey[top:bottom, left:right]
+
+
+def content_box(grey: Array) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right of what is no dark border, as slices take them."""
     bright = grey > max(6.0, _CONTENT * float(np.percentile(grey, 99)))
     rows = np.flatnonzero(bright.mean(1) > 0.02)
     columns = np.flatnonzero(bright.mean(0) > 0.02)
     if rows.size < 8 or columns.size < 8:
-        return grey
+        return 0, grey.shape[0], 0, grey.shape[1]
     margin = round(_MARGIN * max(np.ptp(rows), np.ptp(columns)))
-    top, left = max(0, rows[0] - margin), max(0, columns[0] - margin)
-    return grey[top : rows[-1] + 1 + margin, left : columns[-1] + 1 + margin]
+    top, left = max(0, int(rows[0]) - margin), max(0, int(columns[0]) - margin)
+    bottom = min(grey.shape[0], int(rows[-1]) + 1 + margin)
+    return top, bottom, left, min(grey.shape[1], int(columns[-1]) + 1 + margin)

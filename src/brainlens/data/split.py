@@ -57,9 +57,13 @@ def split_rows(
     seed: int = 0,
     folds: int = 0,
     fold: str = "",
+    partial: str = "",
 ) -> tuple[list[Row], SplitRecord]:
-    """Give every row its split. Raises SplitError for a request that these rows cannot meet."""
-    _check_request(rows, test, val)
+    """Give every row its split. Raises SplitError for a request that these rows cannot meet.
+
+    `partial` is a label that may stand for several others: a dense head can learn from it.
+    """
+    _check_request(rows, test, val, partial)
     real = [row for row in rows if row.origin == "real"]
     if protocol == "official":
         sides, note = _official(real, val, seed)
@@ -81,7 +85,7 @@ def split_rows(
     return done, record
 
 
-def _check_request(rows: Sequence[Row], test: float, val: float) -> None:
+def _check_request(rows: Sequence[Row], test: float, val: float, partial: str) -> None:
     """Refuse shares that leave nothing, and rows with nothing to tell apart."""
     for name, share in (("test", test), ("val", val)):
         if not 0 <= share < 1:
@@ -95,10 +99,11 @@ def _check_request(rows: Sequence[Row], test: float, val: float) -> None:
             f"every image has the label {only!r}: a classifier needs two classes. "
             "Add a folder of another class, or check --label-map"
         )
-    if "tumour" in labels and labels & {"glioma", "meningioma", "pituitary"}:
+    if "tumour" in labels - {partial} and labels & {"glioma", "meningioma", "pituitary"}:
         raise SplitError(
             "some images say only 'tumour' and others which kind: the classes overlap. Index again "
-            "with --label-map binary (tumour or none) or --label-map types (the four classes)"
+            "with --label-map binary (tumour or none) or --label-map types (the four classes); for "
+            "a dense head, which learns from both, split with --partial tumour"
         )
 
 

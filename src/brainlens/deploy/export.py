@@ -1,14 +1,17 @@
 """Owns the export of a run: one ONNX file that answers without torch, and knows what it is.
 
-Enters: a run folder whose validation images are at hand. Leaves: `model.onnx`, with labels,
-preprocessing, temperature, conformal scores, index digest and the parity with torch in its
-metadata. Nothing is exported that does not answer as the run does.
+Enters: a run folder whose images are at hand. Leaves: `model.onnx`, with labels, preprocessing,
+temperature, conformal scores, the limit of novelty, the bank of training embeddings, the index's
+digest and the parity with torch in its metadata. Nothing is exported that does not answer as the
+run does.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,23 +19,29 @@ from typing import Any
 import numpy as np
 import torch
 
+from brainlens.classify.explained import Explained
+from brainlens.classify.explained import run as ask
 from brainlens.classify.network import Loaded, load
 from brainlens.classify.run import read_provenance
 from brainlens.core.errors import BrainlensError, OutputError, RunError
 from brainlens.core.files import replacing
 from brainlens.core.provenance import provenance
-from brainlens.data.index import read_index
+from brainlens.data.index import Index, Row, read_index
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Array
+from brainlens.deploy.answering import BACKGROUND
 from brainlens.deploy.classifier import KEY, Classifier
+from brainlens.metrics.novelty import distances, novelty, threshold
 from brainlens.metrics.temperature import conformity, fit_temperature, log_loss, softmax
 
 PARITY = 1e-3  # largest difference of a logit between torch and the export
-_BATCH = 32
+PARITY_HALF = 0.1  # the same, with weights of 16 bits
+KEPT = 0.98  # share of the validation images that are not too new to be judged
+_SOME = 64  # images that the export is compared on
 
 
-def export(run: Path, out: Path, *, overwrite: bool = False) -> dict[str, Any]:
-    """Write a run as ONNX; answers what its metadata holds.
+def export(run: Path, out: Path, *, half: bool = False, overwrite: bool = False) -> dict[str, Any]:
+    """Write a run as ONNX, its weights as 16 bits if `half`; answers what its metadata holds.
 
     Raises RunError for a run without validation images, OutputError for a used file.
     """
@@ -42,12 +51,13 @@ def export(run: Path, out: Path, *, overwrite: bool = False) -> dict[str, Any]:
         raise OutputError(f"{out}: exists. Give --overwrite to replace it, or another -o")
     record, model = read_provenance(run), load(run / "model.safetensors")
     index = read_index(run / "index.csv")
-    rows = index.of("val")
+    rows = [row for row in index.of("val") if row.label in model.labels]
     if not rows:
         raise RunError(f"{run}: has no validation images to calibrate with. Train it again")
+    network, bank = _embedded(model, index)
     seen = pictures(index, rows, model.preprocessing)
     true = np.array([model.labels.index(row.label) for row in rows])
-    logits = _logits(model, seen)
+    logits, _, embedding = ask(model, network, seen, projected=True)
     temperature = fit_temperature(logits, true)
     meaning = {
         "kind": "classifier",
@@ -60,41 +70,96 @@ def export(run: Path, out: Path, *, overwrite: bool = False) -> dict[str, Any]:
             "log loss before": log_loss(logits, true),
             "log loss after": log_loss(logits, true, temperature),
         },
+        "operating": _operating(softmax(logits, temperature), true, model.labels),
+        "novelty": {
+            "limit": threshold(novelty(distances(embedding, bank["vectors"])), KEPT),
+            "kept": KEPT,
+        },
+        "bank": _packed(bank["vectors"], index.of("train")),
+        "background": model.architecture.background,
         "architecture": asdict(model.architecture),
+        "weights": "float16" if half else "float32",
         "index": record["index"],
         "provenance": provenance("export", record["seed"], record["started"], 0.0),
         "use": "research use, not a medical device",
     }
-    graph = _graph(model)
+    graph = _graph(model, network)
+    if half:
+        _halve(graph)
     with replacing(out) as temporary:
         _write(graph, meaning, temporary)
-        meaning["parity"] = _parity(temporary, seen, logits)
+        meaning["parity"] = _parity(temporary, seen, logits, PARITY_HALF if half else PARITY)
         _write(graph, meaning, temporary)
     return meaning
 
 
-def _logits(model: Loaded, seen: Array) -> Array:
-    """(N, K) logits of the run itself, on the CPU in fp32."""
-    parts = []
+def _embedded(model: Loaded, index: Index) -> tuple[Explained, dict[str, Array]]:
+    """The network with its projection fitted to the training images, and their embeddings."""
+    network = Explained(model.network)
+    seen = pictures(index, index.of("train"), model.preprocessing)
+    features = ask(model, network, seen, projected=False)[2]
+    network.fit(features)
+    assert network.projection is not None
     with torch.inference_mode():
-        for start in range(0, len(seen), _BATCH):
-            x = model.preprocessing.tensor(np.asarray(seen[start : start + _BATCH]))
-            parts.append(model.network.cpu()(torch.from_numpy(x)).numpy())
-    return np.concatenate(parts)
+        vectors = network.projection(torch.from_numpy(features)).numpy()
+    return network, {"vectors": vectors.astype(np.float16).astype(np.float32)}
 
 
-def _graph(model: Loaded) -> Any:
+def _operating(table: Array, true: Array, labels: Sequence[str]) -> dict[str, Any] | None:
+    """How often a tumour and its absence were seen in validation; None without a background."""
+    if BACKGROUND not in labels:
+        return None
+    healthy, said = true == labels.index(BACKGROUND), table[:, labels.index(BACKGROUND)] > 0.5
+    return {
+        "images": len(true),
+        "sensitivity": float((~said[~healthy]).mean()) if (~healthy).any() else 0.0,
+        "specificity": float(said[healthy].mean()) if healthy.any() else 0.0,
+    }
+
+
+def _packed(vectors: Array, rows: Sequence[Row]) -> dict[str, Any]:
+    """The bank as text: 16 bits a number, and of each image only its label and digest."""
+    return {
+        "dimensions": int(vectors.shape[1]),
+        "float16": base64.b64encode(vectors.astype("<f2").tobytes()).decode(),
+        "labels": [row.label for row in rows],
+        "names": [row.pixel_digest[:12] for row in rows],
+    }
+
+
+def _graph(model: Loaded, network: Explained) -> Any:
     """The network as an ONNX graph with a free batch size."""
     size = model.preprocessing.size
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter speaks of its own future
         program = torch.onnx.export(
-            model.network, (torch.zeros(2, 3, size, size),), dynamo=True, verbose=False,
+            network, (torch.zeros(2, 3, size, size),), dynamo=True, verbose=False,
             dynamic_shapes=({0: torch.export.Dim("images", min=1)},),
-            input_names=["pictures"], output_names=["logits"], external_data=False,
+            input_names=["pictures"], output_names=["logits", "evidence", "embedding"],
+            external_data=False,
         )  # fmt: skip
     assert program is not None
     return program.model_proto
+
+
+def _halve(graph: Any) -> None:
+    """Store large weights as 16 bits; a cast beside each brings it back, so sums stay 32 bits."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for weight in graph.graph.initializer:
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < 256:
+            continue
+        small = numpy_helper.to_array(weight).astype(np.float16)
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(small, f"{name}/half"))
+        casts.append(helper.make_node("Cast", [f"{name}/half"], [name], to=TensorProto.FLOAT))
+    rest = list(graph.graph.node)
+    del graph.graph.node[:]
+    graph.graph.node.extend([*casts, *rest])
+    del graph.graph.value_info[:]
+    onnx.checker.check_model(graph)
 
 
 def _write(graph: Any, meaning: dict[str, Any], path: Path) -> None:
@@ -105,14 +170,13 @@ def _write(graph: Any, meaning: dict[str, Any], path: Path) -> None:
     onnx.save(graph, str(path))
 
 
-def _parity(path: Path, seen: Array, logits: Array) -> dict[str, float]:
+def _parity(path: Path, seen: Array, logits: Array, limit: float) -> dict[str, float]:
     """How far the export's logits are from the run's on real images."""
-    some = slice(0, 2 * _BATCH)
-    own = Classifier(path).logits(np.asarray(seen[some]))
-    apart = float(np.abs(own - logits[some]).max())
-    if apart > PARITY:
+    own = Classifier(path).run(np.asarray(seen[:_SOME]))[0]
+    apart = float(np.abs(own - logits[:_SOME]).max())
+    if apart > limit:
         raise BrainlensError(
-            f"the export's logits differ from the run's by {apart:.2g} (at most {PARITY:g} is "
+            f"the export's logits differ from the run's by {apart:.2g} (at most {limit:g} is "
             "sound); nothing was written"
         )
     return {"images": len(own), "largest difference of a logit": apart}

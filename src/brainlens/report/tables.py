@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from brainlens.data.answers import Answer
 from brainlens.data.index import counts
 from brainlens.data.indexing import Indexed
 from brainlens.data.split import SplitRecord
@@ -184,39 +180,3 @@ def _leak_line(leakage: dict[str, Any]) -> str:
         f"LEAK: {seen} images were seen in training ({leakage['copies']} as copies, "
         f"{leakage['twins']} as twins): accuracy on them {leaked['accuracy']['value']:.3f}, {rest}"
     )
-
-
-def predictions_as(form: str, answers: Sequence[Answer]) -> str:
-    """Answers as `table`, `json` (one list) or `csv`; the text ends with a newline."""
-    labels = list(answers[0].probabilities)
-    sets = any(answer.candidates for answer in answers)
-    if form == "json":
-        table = [
-            {
-                "path": answer.path,
-                "predicted": answer.predicted,
-                "confidence": round(answer.confidence, 6),
-                "probabilities": {k: round(v, 6) for k, v in answer.probabilities.items()},
-                **({"candidates": list(answer.candidates)} if sets else {}),
-            }
-            for answer in answers
-        ]
-        return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
-    if form == "csv":
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["path", "predicted", "confidence", *(f"p_{label}" for label in labels),
-                         *["candidates"][:sets]])  # fmt: skip
-        for answer in answers:
-            numbers = [f"{answer.probabilities[label]:.6f}" for label in labels]
-            named = [" ".join(answer.candidates)][:sets]
-            writer.writerow(
-                [answer.path, answer.predicted, f"{answer.confidence:.6f}", *numbers, *named]
-            )
-        return text.getvalue()
-    rows = [["file", "answer", *labels, *["set"][:sets]]]
-    for answer in answers:
-        percents = [f"{answer.probabilities[label]:.1%}" for label in labels]
-        named = [" or ".join(answer.candidates) or "none fits"][:sets]
-        rows.append([answer.path, answer.predicted, *percents, *named])
-    return aligned(rows) + "\n\nresearch use, not a medical device\n"

@@ -23,7 +23,7 @@ from brainlens.classify.features import Extractor, extractor, features, views_of
 from brainlens.classify.heads import Head, apply_head, train_block
 from brainlens.classify.inference import probabilities
 from brainlens.classify.jobs import Job, Material, blocks
-from brainlens.classify.network import Classifier, load
+from brainlens.classify.network import Classifier, Network, load
 from brainlens.classify.run import checkpoint_path, read_provenance
 from brainlens.classify.training import class_numbers, plan, pretrained, train
 from brainlens.core.config import to_toml
@@ -132,7 +132,7 @@ class Bench:
         kept = features(self._source(trial.config), self.index, rows)
         return apply_head(outcome.head, plan(trial.config)[0], _flat(kept))
 
-    def classifier(self, trial: Trial, outcome: Outcome) -> Classifier:
+    def classifier(self, trial: Trial, outcome: Outcome) -> Network:
         """The whole network of a trial."""
         if outcome.head is None:
             return load(Path(outcome.run) / "model.safetensors").network

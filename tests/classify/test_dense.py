@@ -1,0 +1,139 @@
+"""A dense head finds the place, answers in probabilities, and learns from what is outlined."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from brainlens.classify.dense import DenseClassifier, Evidence, dense_loss
+from brainlens.classify.evaluation import evaluate
+from brainlens.classify.network import load
+from brainlens.classify.training import train
+from brainlens.core.errors import ConfigError
+from brainlens.data.index import read_index
+from tests.classify.conftest import TINY, draw, split_index
+
+
+def network(background: int = 1) -> DenseClassifier:
+    torch.manual_seed(0)
+    return DenseClassifier("cnn_small", size=64, classes=3, background=background, dropout=0.0)
+
+
+@pytest.mark.parametrize("background", [0, 1, 2])
+def test_answers_are_log_probabilities_with_the_background_in_its_place(background: int) -> None:
+    model = network(background).eval()
+    x = torch.randn(4, 3, 64, 64)
+    found = model.evidence(x)
+    p = model(x).exp()
+    assert torch.allclose(p.sum(1), torch.ones(4), atol=1e-5)
+    assert torch.allclose(p[:, background], 1 - found.tumour.sigmoid(), atol=1e-5)
+    assert found.cells.shape == (4, 32, 32)
+
+
+def evidence(cells: torch.Tensor, tumour: list[float], kinds: list[list[float]]) -> Evidence:
+    return Evidence(cells, torch.tensor(tumour), torch.tensor(kinds), torch.zeros(len(tumour), 1))
+
+
+def loss(found: Evidence, classes: list[int], outlines: torch.Tensor, known: list[bool]) -> float:
+    return float(
+        dense_loss(
+            found, torch.tensor(classes), outlines, torch.tensor(known), background=1, weight=None,
+            label_smoothing=0.0,
+        )
+    )  # fmt: skip
+
+
+def test_the_loss_is_that_of_cells_picture_and_kind_by_hand() -> None:
+    cells = torch.zeros(1, 4, 4)
+    outlines = torch.zeros(1, 4, 4)
+    outlines[0, :2, :2] = 1
+    got = loss(evidence(cells, [0.0], [[0.0, 0.0]]), [2], outlines, [True])
+    # 4 of 16 cells are sick and weigh 4 each; every logit is 0, so every loss log 2.
+    expected = 5 * math.log(2) * (12 + 4 * 4) / 16 + math.log(2) + math.log(2)
+    assert got == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_close_up_that_lost_the_tumour_counts_as_healthy() -> None:
+    cells, outlines = torch.full((1, 4, 4), -9.0), torch.zeros(1, 4, 4)
+    quiet = loss(evidence(cells, [-9.0], [[0.0, 0.0]]), [0], outlines, [True])
+    loud = loss(evidence(cells, [9.0], [[0.0, 0.0]]), [0], outlines, [True])
+    assert quiet < 0.01 < 5 < loud
+
+
+def test_a_tumour_of_unknown_place_and_kind_teaches_only_that_it_is_there() -> None:
+    cells = torch.randn(1, 4, 4).requires_grad_()
+    kinds = torch.zeros(1, 2, requires_grad=True)
+    tumour = torch.zeros(1, requires_grad=True)
+    value = dense_loss(
+        Evidence(cells, tumour, kinds, torch.zeros(1, 1)), torch.tensor([-1]),
+        torch.zeros(1, 4, 4), torch.tensor([False]), background=1, weight=None, label_smoothing=0.0,
+    )  # fmt: skip
+    torch.autograd.backward(value)
+    assert value.item() == pytest.approx(math.log(2), rel=1e-5)
+    assert cells.grad is None or not cells.grad.any()
+    assert kinds.grad is None
+    assert tumour.grad is not None
+    assert tumour.grad.item() == pytest.approx(-0.5)
+
+
+DENSE = dataclasses.replace(
+    TINY, backbone="cnn_small", head="dense", size=64, hidden=None, epochs=2, augment="hard",
+    average=0.9, schedule="cosine", partial="tumour",
+)  # fmt: skip
+
+
+def outlined(folder: Path, pictures: Path) -> Path:
+    """Outlines of the large squares: the pictures' brightest parts."""
+    found = {}
+    for file in sorted((pictures / "glioma").glob("*.png")):
+        found[str(file.relative_to(folder))] = [[[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]]]
+    path = folder / "outlines.json"
+    path.write_text(json.dumps(found))
+    return path
+
+
+def test_a_dense_run_trains_is_judged_and_answers_the_same_after_loading(tmp_path: Path) -> None:
+    pictures = draw(tmp_path / "pictures")
+    index = split_index(tmp_path, pictures)
+    config = dataclasses.replace(DENSE, outlines=str(outlined(tmp_path, pictures)))
+    train(index, tmp_path / "run", config)
+    model = load(tmp_path / "run" / "model.safetensors")
+    assert isinstance(model.network, DenseClassifier)
+    assert model.network.background == model.labels.index("none")
+    figures = evaluate(tmp_path / "run", index, tmp_path / "eval")
+    assert 0 <= figures["metrics"]["accuracy"]["value"] <= 1
+    # The second run of the same settings ends with the same weights.
+    train(index, tmp_path / "again", config)
+    again = load(tmp_path / "again" / "model.safetensors").network.state_dict()
+    for name, value in model.network.state_dict().items():
+        assert torch.equal(value, again[name]), name
+
+
+def test_an_unknown_background_names_the_nearest_class(tmp_path: Path) -> None:
+    index = split_index(tmp_path, draw(tmp_path / "pictures"))
+    config = dataclasses.replace(DENSE, background="nome")
+    with pytest.raises(ConfigError, match="none"):
+        train(index, tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_average_of_weights_is_what_is_kept(tmp_path: Path) -> None:
+    index = split_index(tmp_path, draw(tmp_path / "pictures"))
+    plain = dataclasses.replace(TINY, epochs=2)
+    train(index, tmp_path / "plain", plain)
+    train(index, tmp_path / "mean", dataclasses.replace(plain, average=0.99))
+    one, other = (
+        load(tmp_path / name / "model.safetensors").network.state_dict()
+        for name in ("plain", "mean")
+    )
+    weight = next(name for name in one if name.endswith("weight"))
+    assert not torch.equal(one[weight], other[weight])
+    assert read_index(index).labels == ["glioma", "none"]
+    assert np.isfinite(F.mse_loss(one[weight], other[weight]).item())
