@@ -3,7 +3,8 @@
 A pyramid (Lin et al. 2017, Feature Pyramid Networks) of the backbone's three coarsest maps gives a
 map of evidence, one logit a cell. The strongest cells decide whether there is a tumour; what it is,
 is read where the evidence lies. A cell outside every outline counts as healthy, so the look of the
-whole scan (its contrast, its scanner) cannot stand in for the tumour.
+whole scan (its contrast, its scanner) cannot stand in for the tumour. The whole picture is asked
+too (`context`), and believed as far as held-out pictures bear it out (`trust`, see context.py).
 """
 
 from __future__ import annotations
@@ -53,7 +54,11 @@ class DenseClassifier(nn.Module):
         nn.init.constant_(self.spot.bias, _FIRST)  # type: ignore[arg-type]
         self.scale = nn.Parameter(torch.tensor([1.0, 0.0]))  # of the strongest cells' mean
         self.dropout = nn.Dropout(dropout)
-        self.kind = nn.Linear(_WIDTH + 2 * int(maps[0].shape[1]), classes - 1)
+        features = _WIDTH + 2 * int(maps[0].shape[1])
+        self.kind = nn.Linear(features, classes - 1)
+        self.context = nn.Linear(features, classes).requires_grad_(False)
+        # Of the evidence, of the context and a constant for a tumour; of both for its kind.
+        self.trust = nn.Parameter(torch.tensor([1.0, 0, 0, 1, 0]), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Log-probabilities (N, K), which are logits too."""
@@ -61,9 +66,18 @@ class DenseClassifier(nn.Module):
 
     def answer(self, found: Evidence) -> Tensor:
         """Log-probabilities (N, K): no tumour, or a tumour and its kind."""
-        none = F.logsigmoid(-found.tumour)[:, None]
-        kinds = F.logsigmoid(found.tumour)[:, None] + F.log_softmax(found.kinds, 1)
+        whole, which = self.second(found.features)
+        tumour = self.trust[0] * found.tumour + self.trust[1] * whole + self.trust[2]
+        kinds = F.log_softmax(self.trust[3] * found.kinds + self.trust[4] * which, 1)
+        none = F.logsigmoid(-tumour)[:, None]
+        kinds = F.logsigmoid(tumour)[:, None] + kinds
         return torch.cat([kinds[:, : self.background], none, kinds[:, self.background :]], 1)
+
+    def second(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What the whole picture says: logit (N,) of a tumour, logits (N, K - 1) of its kind."""
+        said = self.context(features)
+        which = torch.cat([said[:, : self.background], said[:, self.background + 1 :]], 1)
+        return which.logsumexp(1) - said[:, self.background], which
 
     def evidence(self, x: Tensor) -> Evidence:
         """What is found in (N, 3, H, W) normalised pictures."""

@@ -73,6 +73,7 @@ class Checked(Dataset[Batch]):
     def __init__(self, shown: Array, drawn: Array, classes: Array, *, background: int, seed: int):
         some = np.flatnonzero(drawn.any((1, 2)) & (classes != background))
         made = healed(shown, drawn, some, seed=seed)[some]
+        self.real = len(shown)  # the first so many are as they were
         self.pictures = np.concatenate([shown, made])
         self.classes = np.concatenate([classes, np.full(len(some), background)])
 

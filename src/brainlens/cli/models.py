@@ -65,6 +65,7 @@ def evaluate(run: Path, index: Path, out: Path, **request: Any) -> None:
 @click.option("--plane", default="acquired", help="Of volumes: axial, coronal or sagittal.")
 @click.option("--prevalence", type=float, help="Share of tumours where you are: PPV and NPV there.")
 @click.option("--heatmap", type=_FILE, help="Folder for pictures of where the evidence lies.")
+@click.option("--dicom-sr", type=_FILE, help="Folder for DICOM Structured Reports (TID 1500).")
 @click.option("--json", "as_json", is_flag=True, help="JSON, one object a file.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a header.")
 def predict(

@@ -42,12 +42,14 @@ def box() -> Path:
 def answer_inputs(
     inputs: Sequence[Path], model: Path | None, *, coverage: float | None = None,
     plane: str = "acquired", prevalence: float | None = None, heatmap: Path | None = None,
+    dicom_sr: Path | None = None,
 ) -> Answered:  # fmt: skip
     """Answer for every picture and slice below the inputs; raises UserError kinds."""
     if prevalence is not None and not 0 < prevalence < 1:
         raise UserError(f"--prevalence {prevalence:g}: expected a share between 0 and 1, as 0.05")
     if model is not None and model.suffix != ".onnx":
-        wishes = {"--coverage": coverage, "--prevalence": prevalence, "--heatmap": heatmap}
+        wishes = {"--coverage": coverage, "--prevalence": prevalence, "--heatmap": heatmap,
+                  "--dicom-sr": dicom_sr}  # fmt: skip
         for name, value in wishes.items():
             if value is not None:
                 raise UserError(
@@ -63,6 +65,12 @@ def answer_inputs(
 
     with opened(inputs) as found:
         answers, unreadable = classifier.classify(found, coverage=coverage, plane=plane, show=show)
+        studies = pool(answers, _background(classifier.labels))
+        reports = []
+        if dicom_sr:
+            from brainlens.deploy.dicom_sr import write_reports
+
+            reports = write_reports(answers, studies, dicom_sr, model=classifier.digest)
     notes = [f"skipped {error}" for error in unreadable]
     if unreadable:
         notes.append(f"{len(unreadable)} of {len(found)} files skipped")
@@ -70,7 +78,9 @@ def answer_inputs(
         notes.append(_at_prevalence(classifier.meaning.get("operating"), prevalence))
     if heatmap:
         notes.append(f"wrote {len(written)} heat maps into {heatmap}")
-    return Answered(answers, pool(answers, _background(classifier.labels)), notes)
+    if dicom_sr:
+        notes.append(f"wrote {len(reports)} structured reports into {dicom_sr}")
+    return Answered(answers, studies, notes)
 
 
 def _by_run(inputs: Sequence[Path], run: Path, plane: str) -> Answered:

@@ -7,6 +7,7 @@ preprocessing, temperature, conformal scores and the bank come from the file's o
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ class Classifier:
 
         if not path.is_file():
             raise RunError(f"{path}: no such file; expected an export. Make one: brainlens export")
+        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
         quiet = onnxruntime.SessionOptions()
         quiet.log_severity_level = 4
         try:

@@ -1,0 +1,122 @@
+"""Owns the second opinion of a dense classifier, and how far it is believed.
+
+A faint tumour may be too faint for its place alone, while the whole picture tells; but the whole
+picture is also where shortcuts live. So the context is a linear reading of frozen features, fitted
+to training pictures, and one number each says how much of it enters: fitted to validation pictures
+*and* their healed versions, on which the context alone is wrong. Enters: a trained network and its
+data. Leaves: the network with `context` and `trust` set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from brainlens.classify.augment import POLICIES, augment, sample_seeds
+from brainlens.classify.dense import DenseClassifier
+from brainlens.classify.machine import keep_freed_memory
+from brainlens.classify.outlined import Checked, Outlined
+from brainlens.core.progress import track
+from brainlens.data.preprocess import Array, Preprocessing
+
+VIEWS = (None, 0, 1)  # of each training picture: itself and two augmented ones
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the regularisation's inverse, tried
+_BATCH = 32
+
+
+def add_context(
+    network: DenseClassifier, train: Outlined, val: Checked, preprocessing: Preprocessing
+) -> dict[str, float]:
+    """Set `context` and `trust`; answers what was chosen, for the run's record."""
+    network.cpu().eval()
+    known = train.classes >= 0
+    parts = [_read(network, train.shown[known], preprocessing, view) for view in VIEWS]
+    held = _read(network, val.pictures, preprocessing, None)
+    features = np.concatenate([part["features"] for part in parts])
+    classes = np.tile(train.classes[known], len(VIEWS))
+    real = np.arange(len(val.classes)) < val.real
+    mean, spread = features.mean(0), features.std(0) + 1e-6
+    best: tuple[float, float, LogisticRegression] | None = None
+    for strength in STRENGTHS:
+        model = LogisticRegression(C=strength, class_weight="balanced", max_iter=300)
+        model.fit((features - mean) / spread, classes)
+        p = model.predict_proba((held["features"][real] - mean) / spread)
+        loss = -np.log(np.maximum(p[np.arange(len(p)), val.classes[real]], 1e-9)).mean()
+        if best is None or loss < best[0]:
+            best = float(loss), strength, model
+    assert best is not None
+    weight = best[2].coef_ / spread
+    with torch.no_grad():
+        network.context.weight.copy_(torch.from_numpy(weight))
+        network.context.bias.copy_(torch.from_numpy(best[2].intercept_ - weight @ mean))
+    trust = _trust(network, held, val, real)
+    with torch.no_grad():
+        network.trust.copy_(torch.tensor(trust))
+    names = ("evidence", "context", "constant", "kind by evidence", "kind by context")
+    return {
+        "C": best[1],
+        "val loss of the context alone": best[0],
+        **dict(zip(names, trust, strict=True)),
+    }
+
+
+def _trust(
+    network: DenseClassifier, held: dict[str, Array], val: Checked, real: Array
+) -> list[float]:
+    """The five numbers, by logistic regression on held-out pictures."""
+    with torch.inference_mode():
+        whole, which = network.second(torch.from_numpy(held["features"]))
+    sick = val.classes != network.background
+    opinions = np.stack([held["tumour"], whole.numpy()], 1)
+    # Healed pictures count as much as the real healthy ones together.
+    weight = np.where(real, 1.0, (real & ~sick).sum() / max(1, (~real).sum()))
+    found = LogisticRegression(C=10.0).fit(opinions, sick, weight)
+    some = real & sick
+    kinds = val.classes[some] - (val.classes[some] > network.background)
+    share = _mixed(held["kinds"][some], which.numpy()[some], kinds)
+    return [*map(float, found.coef_[0]), float(found.intercept_[0]), *share]
+
+
+def _mixed(first: Array, second: Array, kinds: Array) -> tuple[float, float]:
+    """The weights of two sets of logits that give the least log loss."""
+    from scipy.optimize import minimize
+
+    def loss(w: Array) -> float:
+        logits = w[0] * first + w[1] * second
+        logits = logits - logits.max(1, keepdims=True)
+        p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        return float(-np.log(np.maximum(p[np.arange(len(p)), kinds], 1e-9)).mean())
+
+    found = minimize(loss, np.array([0.5, 0.5]), method="Nelder-Mead", bounds=[(0, 5), (0, 5)])
+    return float(found.x[0]), float(found.x[1])
+
+
+def _read(
+    network: DenseClassifier, pictures: Array, preprocessing: Preprocessing, view: int | None
+) -> dict[str, Array]:
+    """Evidence of (N, S, S) uint8 pictures: features, tumour, kinds."""
+    keep_freed_memory()
+    mean, std = (torch.tensor(v)[:, None, None] for v in (preprocessing.mean, preprocessing.std))
+
+    def batches() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for start in range(0, len(pictures), _BATCH):
+            some = np.array(pictures[start : start + _BATCH])
+            x = torch.from_numpy(some)[:, None].float() / 255
+            if view is not None:
+                seeds = sample_seeds(0, view, range(start, start + len(some)))
+                x = augment(x, seeds, POLICIES["light"])
+            x = ((x - mean) / std).contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode():
+                found = network.evidence(x)
+            yield found.features, found.tumour, found.kinds
+
+    total = -(-len(pictures) // _BATCH)
+    columns = zip(*track(batches(), "reading the whole pictures", total), strict=True)
+    names = ("features", "tumour", "kinds")
+    return {
+        name: torch.cat(list(column)).numpy() for name, column in zip(names, columns, strict=True)
+    }

@@ -1,0 +1,161 @@
+"""One request end to end with an export: volumes, heat maps, reports, prevalence, refusals."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+
+from brainlens.classify.training import train
+from brainlens.core.errors import OutputError, RunError, UserError
+from brainlens.data.answers import Answer, Finding
+from brainlens.data.preprocess import Preprocessing
+from brainlens.data.scans import read_pictures
+from brainlens.data.studies import pool
+from brainlens.deploy.answering import answer_inputs
+from brainlens.deploy.classifier import Classifier
+from brainlens.deploy.dicom_sr import write_reports
+from brainlens.deploy.export import export
+from brainlens.deploy.heatmaps import coloured, laid_back
+from brainlens.report.answered import predictions_as
+from tests.classify.conftest import TINY, draw, split_index
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny dense run and its export, of 16-bit weights."""
+    folder = tmp_path_factory.mktemp("answering")
+    config = dataclasses.replace(
+        TINY, backbone="cnn_small", head="dense", size=64, hidden=None, epochs=1
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINLENS_CACHE", str(folder / "cache"))
+        index = split_index(folder, draw(folder / "pictures"))
+        train(index, folder / "run", config)
+        export(folder / "run", folder / "model.onnx", half=True)
+    return folder
+
+
+def test_a_finding_has_likeness_novelty_and_heat(place: Path) -> None:
+    model = Classifier(place / "model.onnx")
+    grey = np.asarray(Image.open(next((place / "pictures" / "glioma").glob("*.png"))))
+    (found,) = model.find([grey], coverage=0.8)
+    assert sum(found.probabilities.values()) == pytest.approx(1)
+    assert found.novelty is not None
+    assert found.novelty >= 0
+    assert [one.distance for one in found.similar] == sorted(one.distance for one in found.similar)
+    assert {one.label for one in found.similar} <= {"glioma", "none"}
+    assert found.heat is not None
+    assert 0 <= found.heat.min() <= found.heat.max() <= 1
+
+
+def test_a_training_picture_is_its_own_nearest(place: Path) -> None:
+    model = Classifier(place / "model.onnx")
+    with (place / "run" / "index.csv").open() as stream:
+        row = next(r for r in csv.DictReader(stream) if r["split"] == "train")
+    grey = np.asarray(Image.open((place / "run" / row["path"]).resolve()))
+    (found,) = model.find([grey])
+    assert found.similar[0].name == row["pixel_digest"][:12]
+    assert found.similar[0].distance < 0.2
+
+
+def test_noise_and_blank_pictures_are_refused_with_a_reason(place: Path) -> None:
+    model = Classifier(place / "model.onnx")
+    blank = np.zeros((64, 64), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8)
+    found = model.find([blank, noise])
+    assert "shows next to nothing" in found[0].refusal
+    assert "does not look like a slice of a head" in found[1].refusal
+
+
+def test_heat_lies_where_the_evidence_was(place: Path) -> None:
+    grey = np.zeros((100, 200), np.uint8)
+    grey[20:80, 60:160] = 150
+    heat = np.zeros((8, 8), np.float32)
+    heat[1, 6] = 1
+    for fit in ("stretch", "pad"):
+        preprocessing = Preprocessing(64, fit, crop=True)
+        large = laid_back(heat, grey, preprocessing)
+        assert large.shape == grey.shape
+        row, column = np.unravel_index(large.argmax(), large.shape)
+        x, y = preprocessing.frame(grey).place(np.array([[column, row]]))[0]
+        assert abs(x - 52) < 6
+        assert abs(y - 12) < 6
+    shown = coloured(grey, large)
+    assert shown[20, 0].tolist() == [0, 0, 0]
+
+
+def test_prevalence_follows_bayes_and_wrong_wishes_are_refused(place: Path) -> None:
+    picture = next((place / "pictures" / "none").glob("*.png"))
+    model = place / "model.onnx"
+    done = answer_inputs([picture], model, prevalence=0.1, heatmap=place / "heat")
+    operating = Classifier(model).meaning["operating"]
+    hits, alarms = operating["sensitivity"] * 0.1, (1 - operating["specificity"]) * 0.9
+    expected = hits / (hits + alarms) if hits + alarms else 0
+    assert any(f"PPV {expected:.1%}" in note for note in done.notes)
+    with pytest.raises(UserError, match="--prevalence 5"):
+        answer_inputs([picture], model, prevalence=5)
+    with pytest.raises(UserError, match="needs an export"):
+        answer_inputs([picture], place / "run", heatmap=place / "heat")
+    with pytest.raises(UserError, match="no DICOM file"):
+        answer_inputs([picture], model, dicom_sr=place / "sr")
+    with pytest.raises(RunError, match="no such file"):
+        answer_inputs([picture], place / "absent.onnx")
+
+
+def test_the_forms_say_the_same(place: Path) -> None:
+    pictures = sorted((place / "pictures" / "none").glob("*.png"))[:3]
+    done = answer_inputs(pictures, place / "model.onnx")
+    objects = json.loads(predictions_as("json", done.answers))
+    rows = list(csv.DictReader(io.StringIO(predictions_as("csv", done.answers))))
+    assert [one["predicted"] for one in objects] == [row["predicted"] for row in rows]
+    table = predictions_as("table", done.answers, done.studies)
+    assert all(str(picture) in table for picture in pictures)
+
+
+def test_a_report_refers_to_its_series_and_says_the_pooled_answer(
+    shared: Path, tmp_path: Path
+) -> None:
+    import highdicom
+
+    series = shared / "data" / "dicom" / "dicom_studyforrest_7T_T1"
+    files = sorted(series.glob("*.dcm"))[8:12]
+    answers = [
+        Answer(picture, Finding("glioma", p, {"glioma": p, "none": 1 - p}))
+        for file, p in zip(files, (0.5, 0.9, 0.7, 0.1), strict=True)
+        for picture in read_pictures(file)
+    ]
+    (study,) = studies = pool(answers, "none")
+    (file,) = write_reports(answers, studies, tmp_path / "sr", model="0" * 64)
+    report: Any = highdicom.sr.srread(file)
+    content: Any = report.content
+    (group,) = content.get_image_measurement_groups()
+    said = {m.name.meaning: m.value for m in group.get_measurements()}
+    assert said == {"probability of glioma": 70.0, "probability of none": 30.0}
+    assert study.suspicion == pytest.approx(0.7)
+    source = pydicom.dcmread(files[0])
+    assert report.StudyInstanceUID == source.StudyInstanceUID
+    assert report.PatientID == source.PatientID
+    if checker := shutil.which("dciodvfy"):
+        done = subprocess.run([checker, str(file)], capture_output=True, text=True)
+        errors = [line for line in done.stderr.splitlines() if line.startswith("Error")]
+        # What the scanner itself wrote wrong is copied with the patient's particulars.
+        assert all("Patient" in line or "Value Representations" in line for line in errors), errors
+
+
+def test_a_report_folder_that_cannot_be_written_is_one_line(shared: Path, tmp_path: Path) -> None:
+    (file,) = sorted((shared / "data" / "dicom" / "dicom_studyforrest_7T_T1").glob("*.dcm"))[8:9]
+    answers = [Answer(p, Finding("none", 1.0, {"none": 1.0})) for p in read_pictures(file)]
+    (tmp_path / "sr").write_text("a file, no folder")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_reports(answers, pool(answers, "none"), tmp_path / "sr", model="0" * 64)
