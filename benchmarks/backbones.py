@@ -16,7 +16,7 @@ from brainlens.classify import machine
 from brainlens.classify.backbones import BACKBONES
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.network import Classifier
-from brainlens.classify.training import plan
+from brainlens.classify.plan import plan
 
 NAMES = (
     "mobilenetv2", "efficientnet_lite0", "efficientnetv2_b0", "densenet121", "efficientnetv2_s",

@@ -20,7 +20,8 @@ from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import extractor, forward
 from brainlens.classify.network import Classifier
-from brainlens.classify.training import plan, train
+from brainlens.classify.plan import plan
+from brainlens.classify.training import train
 from brainlens.core.places import cache_folder, shared_folder
 from brainlens.data.index import Index, read_index, write_index
 from brainlens.data.indexing import index_folders

@@ -22,7 +22,8 @@ from brainlens.classify import machine
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.network import Classifier
 from brainlens.classify.optimisation import OPTIMIZERS
-from brainlens.classify.training import plan, train
+from brainlens.classify.plan import plan
+from brainlens.classify.training import train
 from brainlens.data.index import write_index
 from brainlens.data.indexing import index_folders
 from brainlens.data.split import split_rows, write_record

@@ -165,7 +165,7 @@ def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
 
 def test_every_recipe_resolves() -> None:
     from brainlens.classify.config import TrainConfig
-    from brainlens.classify.training import plan
+    from brainlens.classify.plan import plan
     from brainlens.core.config import resolve
     from brainlens.recipes import list_recipes, read_recipe, recipe_text
     from brainlens.study.design import read_design

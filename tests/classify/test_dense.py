@@ -12,11 +12,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from brainlens.classify.context import believe
 from brainlens.classify.dense import DenseClassifier, Evidence, dense_loss
 from brainlens.classify.evaluation import evaluate
 from brainlens.classify.network import load
 from brainlens.classify.training import train
-from brainlens.core.errors import ConfigError
+from brainlens.core.errors import ConfigError, RunError
 from brainlens.data.index import read_index
 from tests.classify.conftest import TINY, draw, split_index
 
@@ -137,3 +138,38 @@ def test_the_average_of_weights_is_what_is_kept(tmp_path: Path) -> None:
     assert not torch.equal(one[weight], other[weight])
     assert read_index(index).labels == ["glioma", "none"]
     assert np.isfinite(F.mse_loss(one[weight], other[weight]).item())
+
+
+def test_a_run_begins_with_another_s_weights_or_says_why_not(tmp_path: Path) -> None:
+    index = split_index(tmp_path, draw(tmp_path / "pictures"))
+    train(index, tmp_path / "first", TINY)
+    still = dataclasses.replace(
+        TINY, start=str(tmp_path / "first"), epochs=1, learning_rate=1e-9, optimizer="sgd"
+    )
+    train(index, tmp_path / "second", still)
+    one, other = (
+        load(tmp_path / name / "model.safetensors").network.state_dict()
+        for name in ("first", "second")
+    )
+    assert all(torch.allclose(one[name], other[name], atol=1e-6) for name in one)
+    with pytest.raises(RunError, match="cannot be the start"):
+        train(index, tmp_path / "third", dataclasses.replace(still, hidden=(4,)))
+    assert not (tmp_path / "third").exists()
+
+
+def test_a_context_that_healed_pictures_refute_is_believed_less() -> None:
+    """The context calls every picture of a look a tumour; the evidence sees the healed ones."""
+    draw = np.random.default_rng(0)
+    sick = np.repeat([True, False, False], 40)
+    real = np.repeat([True, True, False], 40)
+    evidence_says = np.where(sick, 2.0, -2.0) + draw.normal(0, 1, 120)
+    context_says = np.where(sick | ~real, 3.0, -3.0) + draw.normal(0, 1, 120)
+    believed = []
+    for some in (real, np.ones(120, bool)):
+        model = network()
+        trust = believe(
+            model, evidence_says[some], context_says[some], np.zeros((some.sum(), 2)),
+            np.zeros((some.sum(), 2)), np.where(sick, 0, 1)[some], real[some],
+        )  # fmt: skip
+        believed.append(trust[1] / trust[0])
+    assert believed[1] < 0.5 * believed[0]

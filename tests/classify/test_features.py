@@ -19,8 +19,9 @@ from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import Features, extractor, features, views_of
 from brainlens.classify.network import Architecture, Classifier, load
 from brainlens.classify.optimisation import frozen_layers
+from brainlens.classify.plan import plan
 from brainlens.classify.stages import advance
-from brainlens.classify.training import plan, train
+from brainlens.classify.training import train
 from brainlens.core.errors import OutputError
 from brainlens.core.places import cache_folder
 from brainlens.data.index import Index, read_index

@@ -21,9 +21,10 @@ from brainlens.classify.heads import Head, apply_head, train_block
 from brainlens.classify.jobs import Job, Material, blocks
 from brainlens.classify.network import Classifier, load
 from brainlens.classify.optimisation import OPTIMIZERS
+from brainlens.classify.plan import plan
 from brainlens.classify.stacked import OPTIMIZERS as STACKED
 from brainlens.classify.stacked import Rates, advance
-from brainlens.classify.training import class_numbers, plan, train
+from brainlens.classify.training import class_numbers, train
 from brainlens.core.errors import ConfigError
 from brainlens.core.seeding import seed_everything
 from brainlens.data.index import read_index

@@ -16,6 +16,7 @@ class TrainConfig:
     # network
     backbone: str = "efficientnet_lite0"  # a row of classify/backbones.py
     weights: Literal["imagenet", "none"] = "imagenet"  # none: from scratch
+    start: str = ""  # a run of the same network and classes whose weights are the beginning
     pool: Literal["auto", "average", "max", "flatten"] = (
         "auto"  # auto: as the backbone's paper or seed
     )

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,20 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from brainlens.classify import machine
-from brainlens.classify.backbones import backbone, load_pretrained
 from brainlens.classify.batches import Pictures
 from brainlens.classify.boundary import boundary
 from brainlens.classify.config import TrainConfig
+from brainlens.classify.context import add_context
 from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.features import Features, extractor, features, too_large, views_of
 from brainlens.classify.loop import Data, Loop
-from brainlens.classify.network import Architecture, Network, build
+from brainlens.classify.network import Network, build, load, save
 from brainlens.classify.optimisation import frozen_layers
-from brainlens.classify.outlined import outlined_data
+from brainlens.classify.outlined import Checked, Outlined, outlined_data
+from brainlens.classify.plan import dense, first_weights, plan
 from brainlens.classify.run import Ledger, checkpoint_path, read_provenance
 from brainlens.core.config import read_toml, resolve, to_toml
-from brainlens.core.errors import ConfigError, RunError, SplitError, nearest
+from brainlens.core.errors import RunError, SplitError
 from brainlens.core.files import fresh_folder, write_atomic, write_json
 from brainlens.core.progress import say
 from brainlens.core.provenance import now, provenance
@@ -86,7 +87,7 @@ def train(
     seed_everything(config.seed, "init")
     architecture, preprocessing = plan(config, labels)
     network = build(architecture, len(labels))
-    source = load_pretrained(config.backbone, network.backbone) if pretrained(config) else "none"
+    source = first_weights(config, network, labels)
     device = machine.choose_device(config.device)
     config_used = dataclasses.replace(
         config, precision=machine.choose_precision(config.precision, device)
@@ -119,6 +120,9 @@ def train(
     if first:
         _announce(config_used, rows, source, device)
     _fit(loop, ledger, run, device, devices, resume)
+    if first and config.head == "dense":
+        ledger.provenance["context"] = _second_opinion(run, data)
+        write_json(run / "provenance.json", ledger.provenance)
     return Trained(
         run, int(ledger.best["epoch"]), config.monitor, ledger.best["value"], ledger.seconds()
     )
@@ -151,40 +155,23 @@ def _data(
     return {"train": Features(train, classes["train"]), "val": Features([val], classes["val"])}, cut
 
 
-def plan(config: TrainConfig, labels: Sequence[str] = ()) -> tuple[Architecture, Preprocessing]:
-    """The network and preprocessing that a config asks for, its backbone's habits filled in."""
-    if dense(config) and config.background not in labels:
-        raise ConfigError(f"background {config.background!r}: {nearest(config.background, labels)}")
-    row = backbone(config.backbone)
-    size = config.size or row.size
-    architecture = Architecture(
-        backbone=config.backbone,
-        size=size,
-        pool=row.pool if config.pool == "auto" else config.pool,
-        hidden=row.hidden if config.hidden is None else config.hidden,
-        activation=config.activation,
-        dropout=config.dropout,
-        head=config.head,
-        background=labels.index(config.background) if dense(config) else -1,
-        partial=config.partial if dense(config) else "",
-    )
-    mean, std = row.normalise
-    return architecture, Preprocessing(size, config.fit, config.crop, mean, std)
-
-
-def dense(config: TrainConfig) -> bool:
-    """Whether evidence is sought place by place."""
-    return config.head == "dense"
-
-
 def _is_partial(row: Row, config: TrainConfig) -> bool:
     """Whether only a part of the row's class is known: such rows train a dense head, no more."""
     return dense(config) and bool(config.partial) and row.label == config.partial
 
 
-def pretrained(config: TrainConfig) -> bool:
-    """Whether ImageNet weights are wanted; the plain CNNs have none to want."""
-    return config.weights == "imagenet" and bool(backbone(config.backbone).weights)
+def _second_opinion(run: Path, data: Mapping[str, Data]) -> dict[str, float]:
+    """Give the kept network its context (context.py); answers how far it is believed."""
+    kept, train, val = load(run / "model.safetensors"), data["train"], data["val"]
+    assert isinstance(kept.network, DenseClassifier)
+    assert isinstance(train, Outlined)
+    assert isinstance(val, Checked)
+    chosen = add_context(kept.network, train, val, kept.preprocessing)
+    save(
+        run / "model.safetensors", kept.network, architecture=kept.architecture,
+        labels=kept.labels, preprocessing=kept.preprocessing, facts=kept.facts,
+    )  # fmt: skip
+    return chosen
 
 
 def _resumed_config(run: Path, index: Index) -> TrainConfig:

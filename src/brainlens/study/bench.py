@@ -24,8 +24,9 @@ from brainlens.classify.heads import Head, apply_head, train_block
 from brainlens.classify.inference import probabilities
 from brainlens.classify.jobs import Job, Material, blocks
 from brainlens.classify.network import Classifier, Network, load
+from brainlens.classify.plan import plan, pretrained
 from brainlens.classify.run import checkpoint_path, read_provenance
-from brainlens.classify.training import class_numbers, plan, pretrained, train
+from brainlens.classify.training import class_numbers, train
 from brainlens.core.config import to_toml
 from brainlens.core.errors import BrainlensError, RunError
 from brainlens.core.seeding import seed_everything

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from brainlens.classify.network import save
-from brainlens.classify.training import plan
+from brainlens.classify.plan import plan
 from brainlens.data.preprocess import Array
 from brainlens.study import analysis, confirmation
 from brainlens.study.bench import Bench, Outcome, Trial, Unit
