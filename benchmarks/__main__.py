@@ -21,6 +21,7 @@ from benchmarks import (
     audit_scale,
     audit_speed,
     backbones,
+    predicting,
     seed_a,
     startup,
     study,
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "upscale-tiles": upscale.measure_tiles,
     "upscale-memory": upscale.measure_memory,
     "backbones": backbones.measure,
+    "predicting": predicting.measure,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

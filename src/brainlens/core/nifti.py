@@ -6,7 +6,8 @@ file's own orientation so that anterior (or superior) is up. One window for the 
 
 from __future__ import annotations
 
-import zlib
+import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from brainlens.core.errors import ConfigError, ImageError, nearest
 from brainlens.core.slices import Slice, percentile_window
 
 Array = np.ndarray[Any, Any]
+VOXELS = 1_000_000_000  # of a volume: 4 GB as read
 PLANES = {"axial": 2, "coronal": 1, "sagittal": 0}  # the axis (R, A, S) that a slice stands across
 
 
@@ -46,6 +48,7 @@ def _read(path: Path) -> tuple[Array, tuple[float, ...], dict[str, Any]]:
     """(X, Y, Z) float32 towards right, anterior, superior; mm a voxel; facts of the header."""
     import nibabel
 
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # what it says, the error says
     try:
         image: Any = nibabel.load(path)
         raw: Any = image.header
@@ -53,13 +56,13 @@ def _read(path: Path) -> tuple[Array, tuple[float, ...], dict[str, Any]]:
         if len(image.shape) < 3 or min(image.shape) < 1 or len(raw.get_data_dtype()) > 0:
             kind = "colour" if len(raw.get_data_dtype()) else f"{image.shape}"
             raise ImageError(path, f"a volume of {kind}", "one number a voxel in three dimensions")
+        if math.prod(image.shape[:3]) > VOXELS:
+            raise ImageError(path, f"{math.prod(image.shape[:3]):,} voxels", f"at most {VOXELS:,}")
         canonical: Any = nibabel.as_closest_canonical(image)  # type: ignore[no-untyped-call]
         values = np.asarray(canonical.dataobj, dtype=np.float32)
     except ImageError:
         raise
-    except (
-        nibabel.filebasedimages.ImageFileError, OSError, ValueError, EOFError, zlib.error
-    ) as error:  # fmt: skip
+    except Exception as error:  # a damaged header is met by a dozen kinds, of no one root
         line = " ".join(str(error).split())[:120]
         step = "Fetch or export it again"
         raise ImageError(path, f"a broken volume ({line})", "a whole NIfTI file", step) from None

@@ -1,0 +1,104 @@
+"""Answering: one image warm, one from a cold start, a folder of thousands, and their memory.
+
+The model in the box against its bare network in the same runtime, and a cold start against seed D's
+Keras script. Pictures are the embedded sample's, repeated.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.seed_a import ENVIRONMENT, environment
+from brainlens.core.images import find_images, read_grey
+from brainlens.data.sample import SAMPLE_DIR
+from brainlens.deploy.answering import box
+from brainlens.deploy.classifier import Classifier
+
+SCRIPT = Path(__file__).with_name("keras_inception.py")
+FULL, QUICK = 3000, 32
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Each as a ratio."""
+    files = find_images(SAMPLE_DIR)
+    rows = [_warm(files[0], 5 if quick else 60), *_many(files, QUICK if quick else FULL)]
+    if not quick or ENVIRONMENT.exists():
+        rows.append(_cold(files[0], 1 if quick else 5))
+    return rows
+
+
+def _warm(file: Path, times: int) -> dict[str, Any]:
+    """One image in memory against the network alone."""
+    model, grey = Classifier(box()), read_grey(file)
+    x = model.preprocessing.tensor(model.preprocessing.picture(grey)[None])
+    bare = _median(lambda: model.session.run(None, {"pictures": x}), times)
+    whole = _median(lambda: model.find([grey]), times)
+    return {"what": "one image, warm, against the bare network", "ours": 1000 * whole,
+            "baseline": 1000 * bare, "unit": "ms", "ratio": whole / bare,
+            "wanted": "ratio <= 1.2"}  # fmt: skip
+
+
+def _many(files: list[Path], count: int) -> list[dict[str, Any]]:
+    """A folder, reading included, against the bare network on ready batches; and memory."""
+    model = Classifier(box())
+    asked = [files[i % len(files)] for i in range(count)]
+    some = np.stack([model.preprocessing.picture(read_grey(file)) for file in files[:16]])
+    x = model.preprocessing.tensor(some)
+    batches = max(1, count // 10 // 16)
+    model.session.run(None, {"pictures": x})
+    start = time.perf_counter()
+    for _ in range(batches):
+        model.session.run(None, {"pictures": x})
+    bare = batches * 16 / (time.perf_counter() - start)
+    model.classify(asked[: count // 10])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    model.classify(asked)
+    ours = count / (time.perf_counter() - start)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return [
+        {"what": f"a folder of {count:,} images, reading included, against the bare network",
+         "ours": ours, "baseline": bare, "unit": "img/s", "ratio": ours / bare,
+         "wanted": "ratio >= 0.8"},
+        {"what": f"peak memory, {count:,} images beyond {count // 10:,}", "ours": grown,
+         "baseline": before / 1024, "unit": "MB", "ratio": grown / (before / 1024),
+         "wanted": "flat"},
+    ]  # fmt: skip
+
+
+def _cold(file: Path, times: int) -> dict[str, Any]:
+    """`brainlens predict one.png` as a process, against seed D's Keras script."""
+    ours = [sys.executable, "-m", "brainlens.cli", "predict", str(file)]
+    theirs = [str(environment()), str(SCRIPT), str(file)]
+    own, keras = ([_process(command) for _ in range(times)] for command in (ours, theirs))
+    return {"what": "predict one image, cold start, against seed D in Keras",
+            "ours": statistics.median(own), "baseline": statistics.median(keras), "unit": "s",
+            "ratio": statistics.median(keras) / statistics.median(own),
+            "wanted": "<= 1.5 s, ratio >= 10"}  # fmt: skip
+
+
+def _process(command: list[str]) -> float:
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as place:
+        subprocess.run(command, check=True, capture_output=True, cwd=place)
+    return time.perf_counter() - start
+
+
+def _median(task: Callable[[], Any], times: int) -> float:
+    task()
+    spent = []
+    for _ in range(times):
+        start = time.perf_counter()
+        task()
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent)
