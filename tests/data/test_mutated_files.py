@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -13,7 +14,7 @@ import pydicom
 import pytest
 from PIL import Image
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import MRImageStorage
+from pydicom.uid import UID, MRImageStorage
 
 from brainlens.core.errors import ImageError
 from brainlens.data.scans import read_pictures
@@ -32,7 +33,7 @@ def picture(form: str) -> bytes:
 
 def dicom() -> bytes:
     data = pydicom.Dataset()
-    data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, "1.2.3"
+    data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, UID("1.2.3")
     data.Modality, data.SeriesInstanceUID = "MR", "1.2.3.4"
     data.Rows, data.Columns = 64, 64
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 0
@@ -41,7 +42,7 @@ def dicom() -> bytes:
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     data.file_meta.MediaStorageSOPClassUID = MRImageStorage
-    data.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    data.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")
     out = io.BytesIO()
     pydicom.dcmwrite(out, data, enforce_file_format=True)
     return out.getvalue()
@@ -49,7 +50,8 @@ def dicom() -> bytes:
 
 def nifti() -> bytes:
     volume = np.repeat(head()[..., None], 3, 2).astype(np.float32)
-    return bytes(nibabel.Nifti1Image(volume, np.eye(4)).to_bytes())
+    image: Any = nibabel.Nifti1Image(volume, np.eye(4))  # type: ignore[no-untyped-call]
+    return bytes(image.to_bytes())
 
 
 KINDS: dict[str, tuple[str, Callable[[], bytes]]] = {
