@@ -26,6 +26,7 @@ class TrainConfig:
     head: Literal["pooled", "dense"] = "pooled"  # dense: evidence for a tumour, place by place
     background: str = "none"  # with dense: the class that shows nothing
     outlines: str = ""  # with dense: a JSON of where the tumours lie (docs/files.md); "" none
+    answer_size: int = 0  # with dense: pixels a side that it answers at; 0: as it was trained
     partial: str = ""  # with dense: a label that means any class but the background, as `tumour`
     # pictures
     size: int = 0  # pixels a side; 0: the backbone's own

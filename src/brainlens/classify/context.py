@@ -19,11 +19,11 @@ from torch import Tensor
 from brainlens.classify.augment import POLICIES, augment, sample_seeds
 from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.machine import keep_freed_memory
-from brainlens.classify.outlined import Checked, Outlined
+from brainlens.classify.outlined import Checked
 from brainlens.core.progress import track
 from brainlens.data.preprocess import Array, Preprocessing
 
-VIEWS = (None, 0, 1)  # of each training picture: itself and two augmented ones
+VIEWS = (None, 0)  # of each training picture: itself and an augmented one
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the regularisation's inverse, tried
 # What the healed pictures weigh, together, beside the real healthy ones: at 0 the context decides
 # (more right answers on the public sets, and every contrast scan a tumour), at 1 the evidence.
@@ -32,15 +32,19 @@ _BATCH = 32
 
 
 def add_context(
-    network: DenseClassifier, train: Outlined, val: Checked, preprocessing: Preprocessing
-) -> dict[str, float]:
-    """Set `context` and `trust`; answers what was chosen, for the run's record."""
+    network: DenseClassifier, shown: Array, numbers: Array, val: Checked,
+    preprocessing: Preprocessing,
+) -> dict[str, float]:  # fmt: skip
+    """Set `context` and `trust`; answers what was chosen, for the run's record.
+
+    `shown` (N, S, S) uint8 are the training pictures, `numbers` (N,) their classes, -1 unknown.
+    """
     network.cpu().eval()
-    known = train.classes >= 0
-    parts = [_read(network, train.shown[known], preprocessing, view) for view in VIEWS]
+    known = numbers >= 0
+    parts = [_read(network, shown[known], preprocessing, view) for view in VIEWS]
     held = _read(network, val.pictures, preprocessing, None)
     features = np.concatenate([part["features"] for part in parts])
-    classes = np.tile(train.classes[known], len(VIEWS))
+    classes = np.tile(numbers[known], len(VIEWS))
     real = np.arange(len(val.classes)) < val.real
     mean, spread = features.mean(0), features.std(0) + 1e-6
     best: tuple[float, float, LogisticRegression] | None = None

@@ -94,12 +94,22 @@ def outlined_data(
 ) -> dict[str, Outlined | Checked]:  # fmt: skip
     """What a dense head learns from and what it is checked on."""
     polygons = read_outlines(Path(outlines)) if outlines else {}
-    shown = {split: pictures(index, part, preprocessing) for split, part in rows.items()}
-    drawn = {split: masks(index, part, polygons, preprocessing) for split, part in rows.items()}
-    train = Outlined(
-        shown["train"], *drawn["train"], classes["train"], background=background, seed=seed
-    )
-    val = Checked(
-        shown["val"], drawn["val"][0], classes["val"], background=background, seed=seed
+    shown = pictures(index, rows["train"], preprocessing)
+    drawn = masks(index, rows["train"], polygons, preprocessing)
+    train = Outlined(shown, *drawn, classes["train"], background=background, seed=seed)
+    val = checked_data(
+        index, rows["val"], classes["val"], preprocessing, outlines,
+        background=background, seed=seed,
     )  # fmt: skip
     return {"train": train, "val": val}
+
+
+def checked_data(
+    index: Index, rows: list[Row], classes: Array, preprocessing: Preprocessing, outlines: str, *,
+    background: int, seed: int,
+) -> Checked:  # fmt: skip
+    """Validation pictures at this preprocessing, and their healed versions."""
+    polygons = read_outlines(Path(outlines)) if outlines else {}
+    shown = pictures(index, rows, preprocessing)
+    drawn, _ = masks(index, rows, polygons, preprocessing)
+    return Checked(shown, drawn, classes, background=background, seed=seed)
