@@ -6,9 +6,15 @@ from pathlib import Path
 
 import click
 
+from brainlens.core.errors import ConfigError
 from brainlens.core.progress import duration, say
 
 _FILE = click.Path(path_type=Path)
+_DIRECTION = click.option(
+    "--direction", type=click.Choice(["painting", "photo"]), default="painting", show_default=True,
+    help="What it makes of a picture.",
+)  # fmt: skip
+LEAST_DETAIL = 64  # pixels
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,5 +63,139 @@ def train(
     )  # fmt: skip
     for name, value in done.figures.items():
         click.echo(f"{name:<22} {value:g}")
+    from brainlens.deploy.stylist import DIRECTIONS
+    from brainlens.deploy.stylist import export as write
+
+    for direction in DIRECTIONS.values():
+        write(run, run / f"{direction}.onnx", direction=direction)
     say(f"wrote {run} in {duration(done.seconds)}; next: brainlens style apply PHOTO -o painted "
         f"--weights {run}")  # fmt: skip
+
+
+@style.command()
+@click.argument("inputs", nargs=-1, required=True, type=_FILE)
+@click.option("-o", "out", type=_FILE, required=True, help="Folder for the PNG files.")
+@click.option(
+    "--weights", type=_FILE, help="A run, or an exported .onnx; else the Van Gogh of ours."
+)
+@_DIRECTION
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="0 is the photo, 1 the painting.",
+)
+@click.option(
+    "--detail",
+    default="512",
+    show_default=True,
+    help="Paint with the shorter side at so many pixels, then enlarge; or: full.",
+)
+@click.option(
+    "--tile",
+    type=click.IntRange(256),
+    default=1024,
+    show_default=True,
+    help="Pixels a side; what is larger is painted in overlapping tiles.",
+)
+@click.option("--sheet", is_flag=True, help="Also write sheet.png, before and after.")
+@click.option("--overwrite", is_flag=True, help="Replace pictures that exist.")
+def apply(
+    inputs: tuple[Path, ...],
+    out: Path,
+    weights: Path | None,
+    direction: str,
+    strength: float,
+    detail: str,
+    tile: int,
+    sheet: bool,
+    overwrite: bool,
+) -> None:
+    """Paint images of any size and mode to PNG of the same size; alpha is kept.
+
+    Strokes are as broad as the network learnt them, so --detail says how fine they are in the
+    whole picture: less gives broader strokes, full the finest.
+    """
+    from brainlens.deploy.styling import apply_style, pictures_of
+    from brainlens.deploy.stylist import DIRECTIONS, Stylist
+
+    side = whole(detail)
+    pictures_of(inputs, out, overwrite=overwrite)
+    stylist = Stylist(weights, direction=DIRECTIONS[direction])
+    done, unreadable = apply_style(
+        inputs,
+        out,
+        stylist,
+        strength=strength,
+        detail=side,
+        tile=tile,
+        sheet=sheet,
+        overwrite=overwrite,
+    )
+    for one in done:
+        click.echo(f"{one.path}\t{one.width} x {one.height}")
+    for error in unreadable:
+        say(f"skipped {error}")
+    say(f"wrote {len(done)} pictures to {out}")
+
+
+@style.command()
+@click.argument("run", type=_FILE)
+@click.argument("photos")
+@click.argument("paintings")
+@click.option("-o", "out", type=_FILE, help="Write the figures as JSON.")
+@click.option("--all", "everything", is_flag=True, help="Score all pictures, not those held out.")
+@click.option("--size", type=click.IntRange(64), default=256, show_default=True, help="Pixels.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+@click.option("--overwrite", is_flag=True, help="Replace figures that exist.")
+def score(
+    run: Path,
+    photos: str,
+    paintings: str,
+    out: Path | None,
+    everything: bool,
+    size: int,
+    device: str,
+    overwrite: bool,
+) -> None:
+    """FID and KID of painted photos to the paintings, and how much of a photo comes back.
+
+    By default on the pictures of both folders that the run kept out of its training.
+    """
+    from brainlens.core.files import refuse_used, write_json
+    from brainlens.generative.stylescore import score as run_score
+    from brainlens.generative.stylescore import score_table
+
+    if out is not None:
+        refuse_used(out, overwrite)
+    result = run_score(run, photos, paintings, everything=everything, size=size, device=device)
+    click.echo(score_table(result))
+    if out is not None:
+        write_json(out, result)
+        say(f"wrote {out}")
+
+
+@style.command()
+@click.argument("run", type=_FILE)
+@click.option("-o", "out", type=_FILE, required=True, help="The .onnx file to write.")
+@_DIRECTION
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+def export(run: Path, out: Path, direction: str, overwrite: bool) -> None:
+    """Write a generator of RUN as ONNX, for pictures of any size."""
+    from brainlens.core.files import refuse_used
+    from brainlens.deploy.stylist import DIRECTIONS
+    from brainlens.deploy.stylist import export as write
+
+    refuse_used(out, overwrite)
+    write(run, out, direction=DIRECTIONS[direction])
+    say(f"wrote {out}; next: brainlens style apply PHOTO -o painted --weights {out}")
+
+
+def whole(detail: str) -> int | None:
+    """Pixels, or None for `full`."""
+    if detail == "full":
+        return None
+    if not detail.isdigit() or int(detail) < LEAST_DETAIL:
+        raise ConfigError(f"--detail {detail}: expected {LEAST_DETAIL} pixels or more, or full")
+    return int(detail)

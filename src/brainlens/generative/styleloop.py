@@ -46,8 +46,8 @@ class StyleLoop(pl.LightningModule):
         drawing = [*gan.to_painting.parameters(), *gan.to_photo.parameters()]
         judging = [*gan.judge_painting.parameters(), *gan.judge_photo.parameters()]
         return [
-            torch.optim.Adam(drawing, config.learning_rate, _BETAS),
-            torch.optim.Adam(judging, config.judge_rate, _BETAS),
+            torch.optim.Adam(drawing, config.learning_rate, _BETAS, fused=True),
+            torch.optim.Adam(judging, config.judge_rate, _BETAS, fused=True),
         ]
 
     def on_train_epoch_start(self) -> None:

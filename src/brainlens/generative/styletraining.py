@@ -32,10 +32,10 @@ from brainlens.core.seeding import seed_everything
 from brainlens.generative.generators import choose_device
 from brainlens.generative.sheet import grid
 from brainlens.generative.styleconfig import StyleConfig, check, generator_shape, multiple
+from brainlens.generative.stylegenerators import PAINTING, PHOTO, save_generator
 from brainlens.generative.styleloop import StyleLoop
 from brainlens.generative.stylepictures import Array, as_pixels, as_tensor, fitted, read_both
 
-PAINTING, PHOTO = "to_painting", "to_photo"
 LONGER = ("steps", "decay_steps")  # what a resumed run may change
 _QUIET_SECONDS = 60.0  # between lines that say how far a run is
 _FIGURES = ["adversarial_painting", "adversarial_photo", "cycle_photo", "cycle_painting",
@@ -162,8 +162,10 @@ class Ledger(pl.Callback):
         writer.writerows(self.rows)
         write_atomic(self.run / "metrics.csv", text.getvalue())
         save_sheet(self.run / "sheets" / f"step-{step:06d}.png", loop)
-        for direction in (PAINTING, PHOTO):
-            save(self.run / f"{direction}.safetensors", loop, direction, step, self.facts)
+        for direction, network in ((PAINTING, loop.gan.to_painting), (PHOTO, loop.gan.to_photo)):
+            file = self.run / f"{direction}.safetensors"
+            save_generator(file, network, self.config, direction=direction, step=step,
+                           data=self.facts)  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}
@@ -195,30 +197,6 @@ def whole_part(pixels: Array, config: StyleConfig) -> Array:
     height, width = (min(side, 2 * config.load) // number * number for side in pixels.shape[:2])
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
     return pixels[top : top + height, left : left + width]
-
-
-def save(path: Path, loop: StyleLoop, direction: str, step: int, facts: dict[str, Any]) -> None:
-    """Write a generator as safetensors (matrices in half precision) with what it is."""
-    from safetensors.torch import save as to_bytes
-
-    config = loop.config
-    meaning = {
-        "kind": "style",
-        "direction": direction,
-        "shape": generator_shape(config),
-        "crop": config.crop,
-        "load": config.load,
-        "grey": config.grey,
-        "held_out": config.held_out,
-        "steps": step,
-        "seed": config.seed,
-        "data": facts,
-    }
-    network = loop.gan.to_painting if direction == PAINTING else loop.gan.to_photo
-    state = {key: value.detach().cpu() for key, value in network.state_dict().items()}
-    kept = {k: (v.half() if v.ndim > 1 else v).contiguous() for k, v in state.items()}
-    with replacing(path) as temporary:
-        temporary.write_bytes(to_bytes(kept, {"brainlens": json.dumps(meaning)}))
 
 
 def _fit(
