@@ -29,7 +29,7 @@ def parameters(network: nn.Module) -> int:
 
 
 def test_networks_have_the_published_numbers_of_parameters() -> None:
-    """ResNet-9 and PatchGAN as the authors' code prints them (11.378 M, 2.765 M), layer by layer."""
+    """ResNet-9 and PatchGAN as the authors' code prints them (11.378 M, 2.765 M)."""
     with torch.device("meta"):
         resnet, judge, unet = ResNet(), PatchGan(), UNet()
     stem, head = 3 * 64 * 49 + 64, 64 * 3 * 49 + 3

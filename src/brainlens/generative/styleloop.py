@@ -1,7 +1,7 @@
 """Owns the training loop of a style: what a step does to the networks. Lightning drives.
 
 An epoch is `every` steps: then follow a line, a sheet and a checkpoint. Everything random hangs on
-the seed and the epoch, and the pools are in the checkpoint, so that a resumed run is the same run.
+the seed and the step, and the pools are in the checkpoint, so that a resumed run is the same run.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class StyleLoop(pl.LightningModule):
         self.gan = CycleGan(generator_shape(config), judge)
         self.pools = {"painting": ImagePool(config.pool), "photo": ImagePool(config.pool)}
         self.totals: dict[str, Tensor] = {}
-        self.figures: dict[str, float] = {}
 
     def train_dataloader(self) -> Any:
         """The epoch's own steps; Lightning asks anew each epoch."""
@@ -51,7 +50,6 @@ class StyleLoop(pl.LightningModule):
         ]
 
     def on_train_epoch_start(self) -> None:
-        seed_everything(self.config.seed, "epoch", self.current_epoch, self.global_rank)
         self.gan.train()
         self.totals = {}
 
@@ -59,6 +57,7 @@ class StyleLoop(pl.LightningModule):
         photo, painting = batch
         draw, judge = self.optimizers()  # type: ignore[attr-defined]
         done = self.current_epoch * self.config.every + batch_idx
+        seed_everything(self.config.seed, "step", done, self.global_rank)  # pools and dropout
         self._set_rates(rate_factor(done, self.config))
         judges = (self.gan.judge_painting, self.gan.judge_photo)
         for one in judges:
@@ -83,12 +82,13 @@ class StyleLoop(pl.LightningModule):
         for name, value in (losses | told).items():
             self.totals[name] = self.totals.get(name, torch.zeros(())) + value.detach().cpu()
 
-    def on_train_epoch_end(self) -> None:
+    def means(self) -> dict[str, float]:
         """The epoch's mean losses."""
-        self.figures = {
-            name: float(total) / self.config.every for name, total in self.totals.items()
-        }
-        for name, value in self.figures.items():
+        return {name: float(total) / self.config.every for name, total in self.totals.items()}
+
+    def on_train_epoch_end(self) -> None:
+        """For TensorBoard."""
+        for name, value in self.means().items():
             self.log(name, value, rank_zero_only=True)
 
     def _set_rates(self, factor: float) -> None:

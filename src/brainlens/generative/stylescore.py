@@ -1,7 +1,7 @@
 """Owns `style score`: held-out photos are painted, and compared with the paintings.
 
-FID and KID in Inception's features (`inception.py`), beside two anchors: the photos as they are, and
-one half of the paintings against the other. The cycle error says how much of a photo comes back.
+FID and KID in Inception's features (`inception.py`), beside two anchors: the photos as they are,
+and one half of the paintings against the other. The cycle error: how much of a photo comes back.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ class Ledger(pl.Callback):
         if not trainer.is_global_zero:
             return
         step = (trainer.current_epoch + 1) * self.config.every
-        figures = {name: round(value, 5) for name, value in loop.figures.items()}
+        figures = {name: round(value, 5) for name, value in loop.means().items()}
         self.rows.append({"step": step} | figures)
         say(f"step {step}: " + ", ".join(f"{k} {v:.3f}" for k, v in figures.items()))
         text = io.StringIO()
