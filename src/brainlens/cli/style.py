@@ -1,4 +1,4 @@
-"""Owns the commands of `brainlens style`: `apply`, `train`, `score` and `export`."""
+"""Owns the commands of `brainlens style`: `apply`, `train`, `score`, `export`, `outlines`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def style() -> None:
     brainlens style train PHOTOS PAINTINGS -o RUN     two folders that need not match
     brainlens style score RUN PHOTOS PAINTINGS        how near it comes to the paintings
     brainlens style export RUN -o style.onnx          for ONNX Runtime and OpenVINO
+    brainlens style outlines RUN FOLDER               what a harmonised scan's tumour becomes
     """
 
 
@@ -188,6 +189,36 @@ def export(run: Path, out: Path, direction: str, overwrite: bool) -> None:
     refuse_used(out, overwrite)
     write(run, out, direction=DIRECTIONS[direction])
     say(f"wrote {out}; next: brainlens style apply PHOTO -o painted --weights {out}")
+
+
+@style.command()
+@click.argument("run", type=_FILE)
+@click.argument("folder", type=_FILE)
+@click.option("-o", "out", type=_FILE, help="Write the figures as JSON.")
+@click.option("--part", default="", help="Only scans with this in their path.")
+@click.option("--limit", type=click.IntRange(1), help="Only so many scans, evenly chosen.")
+@_DIRECTION
+@click.option("--overwrite", is_flag=True, help="Replace figures that exist.")
+def outlines(
+    run: Path, folder: Path, out: Path | None, part: str, limit: int | None, direction: str,
+    overwrite: bool,
+) -> None:  # fmt: skip
+    """Does a run of mri-harmonise move or erase tumours? Change inside and outside the outlines.
+
+    FOLDER holds manifest.csv and figshare_tumour_borders.json.gz.
+    """
+    from brainlens.core.files import refuse_used, write_json
+    from brainlens.generative.harmonising import check_outlines
+
+    if out is not None:
+        refuse_used(out, overwrite)
+    result = check_outlines(run, folder, part=part, direction=f"to_{direction}", limit=limit)
+    for name, one in result["figures"].items():
+        between = "" if one["low"] is None else f" ({one['low']:.2f} to {one['high']:.2f})"
+        click.echo(f"{name:<18} {one['value']:.2f}{between}")
+    if out is not None:
+        write_json(out, result)
+        say(f"wrote {out}")
 
 
 def whole(detail: str) -> int | None:

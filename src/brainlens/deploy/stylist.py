@@ -29,6 +29,8 @@ SHIPPED = "vangogh-light.onnx"
 DETAIL = 512  # pixels of the shorter side while a picture is painted; it is enlarged afterwards
 TILE = 1024  # pixels a side: larger pictures are painted in tiles
 OVERLAP = 64  # pixels that two tiles share
+LEAST_TILE = 4 * OVERLAP  # in smaller ones three tiles would meet
+MARGIN = 32  # mirrored pixels around a picture: a network draws badly beside an edge
 _KEY = "brainlens"
 
 
@@ -117,22 +119,30 @@ class Stylist:
             lambda top, bottom, left, right: rgb[top:bottom, left:right],
             self._run,
             lambda values: np.rint(np.clip((values + 1) * 127.5, 0, 255)).astype(np.uint8),
-            height=rgb.shape[0], width=rgb.shape[1], scale=1, tile=tile, overlap=OVERLAP,
+            height=rgb.shape[0], width=rgb.shape[1], scale=1, tile=max(tile, LEAST_TILE),
+            overlap=OVERLAP,
         )  # fmt: skip
         return np.concatenate([rows for rows, _ in pieces if rows is not None])
 
     def _run(self, part: Array) -> Array:
-        """(h, w, 3) uint8 to (h, w, 3) float32 of about -1 to 1; mirrored to whole steps."""
+        """(h, w, 3) uint8 to (h, w, 3) float32 of about -1 to 1, with a mirrored margin around."""
         height, width = part.shape[:2]
-        down, right = (max(2 * self.multiple, -(-n // self.multiple) * self.multiple) - n
-                       for n in (height, width))  # fmt: skip
-        padded = np.pad(part, ((0, down), (0, right), (0, 0)), mode="symmetric")
-        x = padded.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
-        (drawn,) = self.session.run(None, {"picture": np.ascontiguousarray(x)})
+        around = [
+            (MARGIN, -(-(n + 2 * MARGIN) // self.multiple) * self.multiple - n - MARGIN)
+            for n in (height, width)
+        ]
+        padded = np.pad(part, (*around, (0, 0)), mode="symmetric")
+        drawn = self.drawn(padded.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1)
         if self.meaning["grey"]:
             drawn = np.repeat(drawn.mean(1, keepdims=True), 3, 1)
-        done: Array = drawn[0].transpose(1, 2, 0)[:height, :width]
-        return np.ascontiguousarray(done)
+        inside = drawn[0].transpose(1, 2, 0)[MARGIN : MARGIN + height, MARGIN : MARGIN + width]
+        return np.ascontiguousarray(inside)
+
+    def drawn(self, x: Array) -> Array:
+        """(1, 3, H, W) float32 of -1 to 1 through the network; sides multiples of `multiple`."""
+        (answer,) = self.session.run(None, {"picture": np.ascontiguousarray(x)})
+        done: Array = answer
+        return done
 
 
 def shrunk(rgb: Array, detail: int) -> Array:
