@@ -28,7 +28,7 @@ from brainlens.generative.stylegenerators import PAINTING, save_generator
 
 def negative(path: Path, **meaning: Any) -> Path:
     """A generator whose answers are known: it turns white into black."""
-    free = ["n", 3, "h", "w"]
+    free: list[str | int | None] = ["n", 3, "h", "w"]
     graph = helper.make_graph(
         [helper.make_node("Neg", ["picture"], ["drawn"])], "negative",
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, free)],

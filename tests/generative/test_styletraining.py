@@ -190,7 +190,9 @@ def test_samples_depend_on_seed_and_step_alone(sides: tuple[str, str]) -> None:
         assert one.shape == (2, 3, 32, 32)
     elsewhere = Pairs(photos.train, paintings.train, config, 0, 6, rank=1)[4]
     assert not torch.equal(elsewhere[0], whole[4][0])
-    assert len(list(whole)) == 6
+    assert len(whole) == 6
+    with pytest.raises(IndexError):
+        whole[6]
 
 
 def test_pixels_survive_the_way_into_the_network_and_back() -> None:

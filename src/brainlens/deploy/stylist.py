@@ -107,10 +107,12 @@ class Stylist:
         small = rgb if detail is None else shrunk(rgb, detail)
         painted = self._painted(small, tile)
         if small.shape != rgb.shape:
-            painted = np.asarray(Image.fromarray(painted).resize((width, height), Image.BICUBIC))
+            painted = np.asarray(
+                Image.fromarray(painted).resize((width, height), Image.Resampling.BICUBIC)
+            )
         if strength == 1:
             return painted
-        mixed = rgb + strength * (painted.astype(np.float32) - rgb)
+        mixed: Array = rgb + strength * (painted.astype(np.float32) - rgb)
         return np.rint(mixed).astype(np.uint8)
 
     def _painted(self, rgb: Array, tile: int) -> Array:

@@ -40,13 +40,17 @@ def convolution(
     inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, *,
     light: bool = False, bias: bool = False,
 ) -> nn.Module:  # fmt: skip
-    """An ordinary convolution, or one a channel and then 1 x 1 across the channels."""
+    """An ordinary convolution, or one a channel and then 1 x 1 across the channels.
+
+    The light one mirrors the picture at its edges: beside zeros a residual generator draws frames.
+    """
     if not light:
         return nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=bias)
     return nn.Sequential(
-        nn.Conv2d(inputs, inputs, kernel, stride, padding, groups=inputs, bias=False),
+        nn.Conv2d(inputs, inputs, kernel, stride, padding, groups=inputs, bias=False,
+                  padding_mode="reflect" if padding else "zeros"),
         nn.Conv2d(inputs, outputs, 1, bias=bias),
-    )
+    )  # fmt: skip
 
 
 class Doubled(nn.Module):
@@ -57,10 +61,11 @@ class Doubled(nn.Module):
         self.light = light
         self.mix = nn.Conv2d(inputs, outputs, 1, bias=False) if light else nn.Identity()
         self.draw: nn.Module = (
-            nn.Conv2d(outputs, outputs, 3, padding=1, groups=outputs, bias=False)
+            nn.Conv2d(outputs, outputs, 3, padding=1, groups=outputs, bias=False,
+                      padding_mode="reflect")
             if light
             else nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
-        )
+        )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.mix(x)
@@ -82,21 +87,28 @@ class UNet(nn.Module):
         dropout: float = 0.0, channels: int = 3,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.residual, self.dropout = residual, dropout
+        self.light, self.residual, self.dropout = light, residual, dropout
         wide = [min(2**k, _WIDEST) * width for k in range(depth)]
         self.down, self.down_norms = nn.ModuleList(), nn.ModuleList()
         for k in range(depth):
-            inputs = wide[k - 1] if k else channels
-            self.down.append(convolution(inputs, wide[k], 4, 2, 1, light=light and k > 0))
+            inputs = wide[k - 1]
+            self.down.append(
+                convolution(inputs, wide[k], 4, 2, 1, light=light)
+                if k
+                else nn.Conv2d(channels, wide[0], 4, 2, 1, bias=False,
+                               padding_mode="reflect" if light else "zeros")
+            )  # fmt: skip
             self.down_norms.append(InstanceNorm(wide[k], affine=True) if k else nn.Identity())
         self.up, self.up_norms = nn.ModuleList(), nn.ModuleList()
         for k in reversed(range(depth - 1)):
             inputs = wide[k + 1] * (1 if k == depth - 2 else 2)
             self.up.append(Doubled(inputs, wide[k], light=light))
             self.up_norms.append(InstanceNorm(wide[k], affine=True))
-        last = 2 * width if depth > 1 else width
+        last, fine = 2 * width if depth > 1 else width, max(width // 4, 1)
+        self.last: nn.Module = Doubled(last, fine, light=True) if light else nn.Identity()
+        self.last_norm: nn.Module = InstanceNorm(fine, affine=True) if light else nn.Identity()
         self.head: nn.Module = (
-            nn.Sequential(nn.Conv2d(last, 4 * channels, 3, padding=1), nn.PixelShuffle(2))
+            nn.Conv2d(fine + channels, channels, 3, padding=1, padding_mode="reflect")
             if light
             else nn.ConvTranspose2d(last, channels, 4, 2, 1)
         )
@@ -114,6 +126,8 @@ class UNet(nn.Module):
             if number < _DROPPED and self.dropout:
                 h = F.dropout(h, self.dropout, self.training)
             h = torch.cat([F.relu(h), seen.pop()], 1)
+        if self.light:  # few features at full size, beside the picture itself
+            h = torch.cat([F.relu(self.last_norm(self.last(h))), x], 1)  # (N, width / 4 + 3, H, W)
         drawn = self.head(h)  # (N, 3, H, W)
         return x + drawn if self.residual else torch.tanh(drawn)
 
@@ -194,9 +208,8 @@ def initialise(network: nn.Module) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     if getattr(network, "residual", False):
-        head = network.head[0] if isinstance(network.head, nn.Sequential) else network.head
-        assert isinstance(head, nn.Conv2d | nn.ConvTranspose2d)
-        nn.init.zeros_(head.weight)
+        assert isinstance(network.head, nn.Conv2d | nn.ConvTranspose2d)
+        nn.init.zeros_(network.head.weight)
 
 
 def build(shape: Mapping[str, Any]) -> UNet | ResNet:
@@ -273,5 +286,5 @@ def _both(
     """What a generator makes of the other kind, and of its own kind where that is weighed."""
     if not identity:
         return network(other), None
-    first, second = network(torch.cat([other, own])).split([len(other), len(own)])
-    return first, second
+    drawn = network(torch.cat([other, own]))
+    return drawn[: len(other)], drawn[len(other) :]
