@@ -43,7 +43,7 @@ def test_networks_have_the_published_numbers_of_parameters() -> None:
 
 
 def test_a_light_unet_is_counted_by_hand() -> None:
-    """Width 4, depth 2: a full convolution, a separable one, a step up, one to width / 4, a head."""
+    """Width 4, depth 2: a full convolution, a separable one, two steps up, a head."""
     first, separable, norm = 16 * 3 * 4, 16 * 4 + 4 * 8, 2 * 8
     up, up_norm = 8 * 4 + 9 * 4, 2 * 4
     last, last_norm, head = 8 * 1 + 9 * 1, 2 * 1, (1 + 3) * 3 * 9 + 3

@@ -84,6 +84,7 @@ def test_twenty_steps_end_to_end_lower_the_loss_of_an_overfit_pair(tmp_path: Pat
         "source": "dark", "train": 4, "held_out": 1, "digest": record["data"]["photos"]["digest"]
     }  # fmt: skip
     assert record["stopped"] == "steps"
+    assert record["cpu_seconds"] > 0
     assert [path.name for path in sorted((done.run / "sheets").iterdir())] == [
         f"step-{step:06d}.png" for step in (5, 10, 15, 20)
     ]

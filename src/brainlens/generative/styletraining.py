@@ -13,6 +13,7 @@ import logging
 import os
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,22 +79,27 @@ def train(
         same_data(run, facts)
     seed_everything(config.seed, "init")
     loop = StyleLoop(config, *sides)
-    record = {"data": facts, "seconds_before": _seconds(run) if resume else 0.0}
+    before = _spent(run) if resume else (0.0, 0.0)
+
+    def note(stopped: str, losses: dict[str, Any]) -> None:
+        own = provenance("style-run", config.seed, started, time.monotonic() - clock)
+        spent = {"seconds_before": before[0], "cpu_seconds": before[1] + time.process_time()}
+        rest = {"data": facts, "stopped": stopped, "figures": losses}
+        write_json(run / "provenance.json", own | spent | rest)
+
     if first:
         if not resume:
             fresh_folder(run, overwrite=overwrite, kind="style run")
         write_atomic(run / "config.toml", to_toml(config))
-        write_json(run / "provenance.json", _record(config, started, clock, record, "running"))
+        note("running", {})
         number = sum(p.numel() for p in loop.gan.to_painting.parameters())
         say(f"training two generators of {number:,} parameters on {len(sides[0].train)} photos "
             f"and {len(sides[1].train)} paintings, {config.steps} steps")  # fmt: skip
-    ledger = Ledger(run, config, facts)
+    ledger = Ledger(run, config, facts, note)
     trainer = _fit(loop, ledger, run, checkpoint if resume else None, devices)
-    figures = ledger.rows[-1] if ledger.rows else {}
     if trainer.is_global_zero:
-        done = _record(config, started, clock, record, "steps")
-        write_json(run / "provenance.json", done | {"figures": figures})
-    return StyleTrained(run, figures, time.monotonic() - clock)
+        note("steps", ledger.last)
+    return StyleTrained(run, ledger.last, time.monotonic() - clock)
 
 
 def resumed(run: Path, checkpoint: Path, longer: dict[str, Any]) -> StyleConfig:
@@ -116,23 +122,21 @@ def same_data(run: Path, facts: dict[str, Any]) -> None:
             raise RunError(f"{run}: was trained on other {side}. Resume with those it began with")
 
 
-def _seconds(run: Path) -> float:
+def _spent(run: Path) -> tuple[float, float]:
+    """Seconds of the wall clock and of the processor that a run took before."""
     record = json.loads((run / "provenance.json").read_text("utf-8"))
-    return float(record.get("seconds_before", 0.0)) + float(record["seconds"])
-
-
-def _record(
-    config: StyleConfig, started: str, clock: float, rest: dict[str, Any], stopped: str
-) -> dict[str, Any]:
-    own = provenance("style-run", config.seed, started, time.monotonic() - clock)
-    return own | rest | {"stopped": stopped}
+    wall = float(record.get("seconds_before", 0.0)) + float(record["seconds"])
+    return wall, float(record.get("cpu_seconds", 0.0))
 
 
 class Ledger(pl.Callback):
     """Writes what a run shows while it goes on: lines, losses, sheets, both generators."""
 
-    def __init__(self, run: Path, config: StyleConfig, facts: dict[str, Any]) -> None:
-        self.run, self.config, self.facts = run, config, facts
+    def __init__(
+        self, run: Path, config: StyleConfig, facts: dict[str, Any],
+        note: Callable[[str, dict[str, Any]], None],
+    ) -> None:  # fmt: skip
+        self.run, self.config, self.facts, self.note = run, config, facts, note
         self.rows: list[dict[str, Any]] = []
         self.began: tuple[float, int] | None = None
         self.spoke = time.monotonic()
@@ -166,6 +170,13 @@ class Ledger(pl.Callback):
             file = self.run / f"{direction}.safetensors"
             save_generator(file, network, self.config, direction=direction, step=step,
                            data=self.facts)  # fmt: skip
+
+        self.note("running", self.last)
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The newest means."""
+        return self.rows[-1] if self.rows else {}
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows}
