@@ -76,7 +76,7 @@ class Stylist:
     def __init__(
         self, path: Path | None = None, *, direction: Direction = "to_painting", threads: int = 0
     ) -> None:
-        self.file = found(path or shipped(), direction)
+        self.file = found(path, direction)
         self.session = _session(self.file, threads)
         self.meaning = _meaning(self.session, self.file)
         if self.meaning["direction"] != direction:
@@ -157,8 +157,15 @@ def shrunk(rgb: Array, detail: int) -> Array:
     return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
 
 
-def found(path: Path, direction: Direction) -> Path:
-    """The ONNX file of a path: itself, or that of a run folder."""
+def found(path: Path | None, direction: Direction) -> Path:
+    """The ONNX file of a path: itself, or that of a run folder; without one, ours."""
+    if path is None:
+        path = shipped()
+        if not path.is_file():
+            raise WeightsError(
+                f"no {SHIPPED} came with this copy of brainlens. Train one (brainlens style train "
+                "PHOTOS PAINTINGS -o RUN) and give it with --weights RUN"
+            )
     if path.is_dir():
         path = path / f"{direction}.onnx"
     if not path.is_file():
