@@ -62,6 +62,8 @@ def train(
         photos, paintings, run, settings, overwrite=overwrite, resume=resume, devices=devices,
         longer=own,
     )  # fmt: skip
+    if not done.first:
+        return
     for name, value in done.figures.items():
         click.echo(f"{name:<22} {value:g}")
     from brainlens.deploy.stylist import DIRECTIONS

@@ -230,7 +230,7 @@ class ImagePool:
     def exchange(self, pictures: Tensor) -> Tensor:
         """(N, C, H, W) of which each may be swapped for one of before, which it replaces."""
         shown = []
-        for picture in pictures.detach().split(1):
+        for picture in torch.split(pictures.detach(), 1):
             if len(self.kept) < self.size:
                 self.kept.append(picture.clone())
             elif torch.rand(()) < 0.5 and self.size:

@@ -50,6 +50,7 @@ class StyleTrained:
     run: Path
     figures: dict[str, float]  # mean losses of the last `every` steps
     seconds: float
+    first: bool = True  # of several processes the one that writes
 
 
 class InterruptedRunError(RunError):
@@ -99,7 +100,7 @@ def train(
     trainer = _fit(loop, ledger, run, checkpoint if resume else None, devices)
     if trainer.is_global_zero:
         note("steps", ledger.last)
-    return StyleTrained(run, ledger.last, time.monotonic() - clock)
+    return StyleTrained(run, ledger.last, time.monotonic() - clock, trainer.is_global_zero)
 
 
 def resumed(run: Path, checkpoint: Path, longer: dict[str, Any]) -> StyleConfig:
