@@ -22,7 +22,7 @@ def style() -> None:
     """Turn photos into paintings (CycleGAN), and train your own style from two folders.
 
     \b
-    brainlens style apply PHOTO|DIR... -o DIR         with the Van Gogh that comes along
+    brainlens style apply PHOTO|DIR... -o DIR         paint; needs --weights RUN
     brainlens style train PHOTOS PAINTINGS -o RUN     two folders that need not match
     brainlens style score RUN PHOTOS PAINTINGS        how near it comes to the paintings
     brainlens style export RUN -o style.onnx          for ONNX Runtime and OpenVINO
@@ -78,7 +78,9 @@ def train(
 @style.command()
 @click.argument("inputs", nargs=-1, required=True, type=_FILE)
 @click.option("-o", "out", type=_FILE, required=True, help="Folder for the PNG files.")
-@click.option("--weights", type=_FILE, help="A run, or an exported .onnx; default: our Van Gogh.")
+@click.option(
+    "--weights", type=_FILE, help="A run, or an exported .onnx file."
+)
 @_DIRECTION
 @click.option(
     "--strength",
