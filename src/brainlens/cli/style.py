@@ -78,9 +78,7 @@ def train(
 @style.command()
 @click.argument("inputs", nargs=-1, required=True, type=_FILE)
 @click.option("-o", "out", type=_FILE, required=True, help="Folder for the PNG files.")
-@click.option(
-    "--weights", type=_FILE, help="A run, or an exported .onnx file."
-)
+@click.option("--weights", type=_FILE, help="A run, or an exported .onnx file.")
 @_DIRECTION
 @click.option(
     "--strength",
