@@ -25,6 +25,7 @@ from benchmarks import (
     seed_a,
     startup,
     study,
+    style,
     training,
     upscale,
 )
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "upscale-speed": upscale.measure_speed,
     "upscale-tiles": upscale.measure_tiles,
     "upscale-memory": upscale.measure_memory,
+    "style": style.measure,
     "backbones": backbones.measure,
     "predicting": predicting.measure,
 }

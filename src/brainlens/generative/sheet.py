@@ -1,4 +1,4 @@
-"""Owns the sheet that shows what each way of enlarging made of the same detail, side by side."""
+"""Owns the sheets that show pictures side by side: ways of enlarging, or before and after."""
 
 from __future__ import annotations
 
@@ -22,15 +22,25 @@ def sheet(picture: Picture, generators: Sequence[Generator], mark: str) -> Image
     """The middle of a picture, enlarged by each generator, in one row under their names."""
     detail = middle(picture)
     panels = [_as_image(enlarged(detail, one)) for one in generators]
-    wide, high = panels[0].size
-    size = (len(panels) * (wide + _GAP) - _GAP, high + 2 * _LINE)
+    return grid([panels], [one.method for one in generators], mark)
+
+
+def grid(rows: Sequence[Sequence[Image.Image]], titles: Sequence[str], mark: str) -> Image.Image:
+    """Panels in columns under their titles, every column and row as large as its largest panel."""
+    wide = [max(row[i].width for row in rows) for i in range(len(titles))]
+    high = [max(panel.height for panel in row) for row in rows]
+    size = (sum(wide) + _GAP * (len(wide) - 1), sum(high) + _GAP * (len(high) - 1) + 2 * _LINE)
     page = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(_TYPE)
-    for i, (panel, one) in enumerate(zip(panels, generators, strict=True)):
-        left = i * (wide + _GAP)
-        page.paste(panel, (left, _LINE))
-        draw.text((left + 2, 2), one.method, fill="black", font=font)
-    draw.text((2, high + _LINE + 2), mark, fill="black", font=font)
+    left = 0
+    for column, title in enumerate(titles):
+        draw.text((left + 2, 2), title, fill="black", font=font)
+        top = _LINE
+        for row, height in zip(rows, high, strict=True):
+            page.paste(row[column], (left, top))
+            top += height + _GAP
+        left += wide[column] + _GAP
+    draw.text((2, size[1] - _LINE + 2), mark, fill="black", font=font)
     return page
 
 

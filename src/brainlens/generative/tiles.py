@@ -49,12 +49,13 @@ def enlarge_in_tiles(
     width: int,
     scale: int,
     tile: int,
+    overlap: int = OVERLAP,
 ) -> Iterator[tuple[Array | None, int]]:
     """For every tile: the rows that it completed (else None), and how many tiles are done.
 
     A tile is read, enlarged, blended into its neighbours, and forgotten.
     """
-    rows, columns = spans(height, tile), spans(width, tile)
+    rows, columns = spans(height, tile, overlap), spans(width, tile, overlap)
     down, across = ramps(rows, scale), ramps(columns, scale)
     below: Array | None = None  # the floats that the next row of tiles will add to
     done = 0
