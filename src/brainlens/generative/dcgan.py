@@ -22,7 +22,9 @@ from brainlens.generative.ganconfig import GanConfig
 
 _START = 8  # pixels a side that the noise becomes
 _SLOPE = 0.2  # of leaky ReLU
-_SPREAD = 0.02  # of the first weights; drawn again beyond two of it, as TensorFlow's truncated normal
+_SPREAD = (
+    0.02  # of the first weights; drawn again beyond two of it, as TensorFlow's truncated normal
+)
 
 
 class Generator(nn.Module):
@@ -66,7 +68,7 @@ class Critic(nn.Module):
         super().__init__()
         spectral = config.critic_norm == "spectral"
         layers: list[nn.Module] = []
-        inputs = config.channels
+        inputs: int = config.channels
         for share, stride in ((16, 2), (8, 2), (4, 2), (2, 1), (1, 2)):
             outputs = config.width // share
             conv = nn.Conv2d(inputs, outputs, 5, stride, padding=2)

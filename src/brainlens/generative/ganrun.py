@@ -74,7 +74,9 @@ def open_generator(run: Path, *, device: str = "cpu") -> Source:
                 f"{run}: has not reached its first look, so there is no generator to draw with. "
                 "Go on with synth train ... --resume, or look more often: --set every=50"
             )
-        raise RunError(f"{run}: is no generator's run. Make one: brainlens synth train INDEX -o RUN")
+        raise RunError(
+            f"{run}: is no generator's run. Make one: brainlens synth train INDEX -o RUN"
+        )
     try:
         with safe_open(file, "pt") as opened:
             meaning = json.loads((opened.metadata() or {})["brainlens"])

@@ -1,7 +1,7 @@
 """Owns the stage `synth train`: the training rows of a class in, a run folder with a generator out.
 
 Only rows of `split = train` are read. Every look writes the losses, a grid of fixed seeds, the
-generator and a checkpoint; the generator kept is the latest, or the one of the best KID.
+generator and a checkpoint; the generator kept is the latest, with patience that of the best KID.
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def chosen_rows(
         if count < config.batch_size:
             raise SplitError(
                 f"{path}: class {name!r} has {count} training images; expected at least "
-                f"{config.batch_size}, one batch: of fewer the critic learns each by heart and the "
-                "generator can only copy. Add scans, or set a smaller batch_size to try all the same"
+                f"{config.batch_size}, one batch: of fewer the critic learns each by heart and "
+                "the generator can only copy. Add scans, or try it with a smaller batch_size"
             )
         if count < _FEW:
             say(f"class {name!r} has only {count} training images: expect copies of them; "
@@ -191,7 +191,7 @@ class Ledger(pl.Callback):
             trainer.logger.log_metrics({k: v for k, v in row.items() if k != "step"}, loop.done)
             trainer.logger.experiment.add_image(  # type: ignore[attr-defined]
                 "samples", sheet[None], loop.done)  # fmt: skip
-        if "kid" not in row or row["kid"] <= self.best.get("kid", np.inf):
+        if not self.config.patience or row["kid"] <= self.best.get("kid", np.inf):
             self.best = row
             facts = self.facts | {"step": loop.done}
             save_generator(self.run / FILE, network, self.config, self.labels, facts)

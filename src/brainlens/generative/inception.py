@@ -52,7 +52,7 @@ def enlarged(picture: Array) -> Tensor:
 
 
 def _as_tensorflow(x: Tensor) -> Tensor:
-    """TensorFlow 1's resize: pixel k of the new row stands at k * old / new, corners not aligned."""
+    """TensorFlow 1's resize: pixel k of a new row stands at k * old / new."""
     for dim in (2, 3):
         old = x.shape[dim]
         place = torch.arange(SIDE) * (old / SIDE)

@@ -47,7 +47,8 @@ def _root(features: Array) -> Array:
     """A with A'A the covariance: (min(N, D), D)."""
     centred = features.astype(np.float64) - features.mean(0, dtype=np.float64)
     centred /= np.sqrt(len(features) - 1)
-    return centred if len(centred) <= centred.shape[1] else np.linalg.qr(centred, mode="r")
+    few = len(centred) <= centred.shape[1]
+    return centred if few else np.asarray(np.linalg.qr(centred, mode="r"))
 
 
 def fid_figure(
