@@ -54,3 +54,27 @@ def train(
     click.echo(f"{done.steps} steps, {done.images} pictures shown, {speed}")
     say(f"wrote {run} in {duration(done.seconds)}; next: brainlens synth sample {run} -n 100 "
         "-o synthetic")  # fmt: skip
+
+
+@synth.command()
+@click.argument("run", type=_FILE)
+@click.option("-n", "count", type=click.IntRange(1), help="Pictures of each class.")
+@click.option("--seeds", metavar="A-B", help="Seeds of the pictures; default: 0 to n - 1.")
+@click.option("--class", "classes", multiple=True, metavar="LABEL",
+              help="Repeatable. Default: every class the generator knows.")  # fmt: skip
+@click.option("-o", "out", type=_FILE, required=True, help="The folder to write.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--overwrite", is_flag=True, help="Replace pictures of an earlier run.")
+def sample(
+    run: Path, count: int | None, seeds: str | None, classes: tuple[str, ...], out: Path,
+    device: str, overwrite: bool,
+) -> None:  # fmt: skip
+    """Draw pictures from a generator; the picture of a seed is always the same."""
+    from brainlens.generative.sampling import sample as write
+    from brainlens.generative.sampling import seeds_of
+
+    index = write(
+        run, out, seeds_of(seeds, count), classes=classes, overwrite=overwrite, device=device
+    )
+    say(f"wrote {out}; next: brainlens train INDEX --extra {index} -o RUN, or brainlens synth "
+        f"score {out} --against INDEX -o SCORE")  # fmt: skip

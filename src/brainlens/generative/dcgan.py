@@ -111,7 +111,7 @@ def _initialise(layer: nn.Module) -> None:
 def latents(seeds: Sequence[int], noise: int) -> Tensor:
     """(N, noise) in -1..1, Radford's uniform: each row of its own seed alone."""
     rows = [numbers("latent", seed).uniform(-1, 1, noise) for seed in seeds]
-    return torch.from_numpy(np.stack(rows).astype(np.float32))
+    return torch.from_numpy(np.array(rows, np.float32).reshape(-1, noise))
 
 
 @torch.no_grad()
@@ -147,4 +147,4 @@ def draw(network: Generator, seeds: Sequence[int], labels: Sequence[int] | None 
         label = torch.tensor([labels[i] if labels else 0], device=device)
         picture = network(noise[None].to(device), label)[0].mean(0)  # (size, size)
         done.append(((picture.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).cpu())
-    return torch.stack(done)
+    return torch.stack(done) if done else torch.empty(0, 0, 0, dtype=torch.uint8)
