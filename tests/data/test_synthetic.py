@@ -23,16 +23,20 @@ def index(tmp_path: Path) -> Path:
             (tmp_path / "real" / label).mkdir(parents=True, exist_ok=True)
             grey = np.random.default_rng([i, len(label)]).integers(0, 256, (9, 9), dtype=np.uint8)
             Image.fromarray(grey).save(tmp_path / "real" / label / f"{i}.png")
-    rows = [dataclasses.replace(row, split=("train", "val", "test")[i % 3])
-            for i, row in enumerate(index_folders([tmp_path / "real"], label_map={}).rows)]  # fmt: skip
+    found = index_folders([tmp_path / "real"], label_map={}).rows
+    sides = ("train", "val", "test", "train", "val", "test")
+    rows = [dataclasses.replace(row, split=side) for row, side in zip(found, sides, strict=True)]
     return write_index(rows, Path("/"), tmp_path / "index.csv")
 
 
 @pytest.fixture
 def made(index: Path) -> Row:
     grey = np.full((4, 4), 9, np.uint8)
-    return synthetic_row("a.png", b"file", grey, label="none", origin="dcgan",
-                         source=read_index(index).digest(), seed=12, generator="ab" * 32)  # fmt: skip
+    source = read_index(index).digest()
+    return synthetic_row(
+        "a.png", b"file", grey, label="none", origin="dcgan", source=source, seed=12,
+        generator="ab" * 32,
+    )  # fmt: skip
 
 
 def extra(folder: Path, *rows: Row) -> Path:

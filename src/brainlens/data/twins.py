@@ -112,6 +112,19 @@ def _block_twins(one: Descriptors, second: Descriptors, framed: Pairs, headed: P
     return found
 
 
+def measure(one: Descriptors, second: Descriptors, pairs: Pairs) -> Array:
+    """r (P,) of pairs by the same alignment, none given up; as they are where that is higher."""
+    found = [np.zeros(0)]
+    for few in _chunks(pairs, CHUNK):
+        laid = _lay(one, second, few)
+        own, theirs = _pick(one.frames, few.i), _turned(second.frames, few)
+        a, b = _swapped(own, theirs, laid.swap)
+        maps, _ = align(_unit(halved(a)), _unit(halved(b)), laid.maps, laid.heads, rounds=2)
+        _, r = align(_unit(a), _unit(b), maps, laid.heads, rounds=0)
+        found.append(np.maximum(r, _r(own, theirs)))
+    return np.concatenate(found)
+
+
 def thresholds() -> dict[str, float]:
     """What makes a twin, as certificates state it."""
     return {
