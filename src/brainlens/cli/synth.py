@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -78,3 +79,89 @@ def sample(
     )
     say(f"wrote {out}; next: brainlens train INDEX --extra {index} -o RUN, or brainlens synth "
         f"score {out} --against INDEX -o SCORE")  # fmt: skip
+
+
+@synth.command()
+@click.argument("made", type=_FILE)
+@click.option("--against", type=_FILE, required=True, metavar="INDEX",
+              help="The index that the generator learned from.")  # fmt: skip
+@click.option("-o", "out", type=_FILE, required=True, help="The folder to write.")
+@click.option("-n", "limit", type=click.IntRange(1), default=300, show_default=True,
+              help="Pictures of each class, where MADE is a run.")  # fmt: skip
+@click.option("--model", type=_FILE, help="A classifier's run: also measure in its features.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--overwrite", is_flag=True, help="Replace an earlier score.")
+def score(
+    made: Path, against: Path, out: Path, limit: int, model: Path | None, device: str,
+    overwrite: bool,
+) -> None:  # fmt: skip
+    """How near to real, how diverse, copied? MADE: a folder of synth sample, or a run."""
+    from functools import partial
+
+    from brainlens.generative.inception import inception_features
+    from brainlens.report.synthesised import score_table
+    from brainlens.synthesis.scoring import score as judge
+
+    features: dict[str, Any] = {"inception": partial(inception_features, device=device)}
+    if model is not None:
+        from brainlens.synthesis.seen import classifier_features
+
+        features["classifier"] = classifier_features(model)
+    result = judge(made, against, out, features, limit=limit, overwrite=overwrite)
+    click.echo(score_table(result))
+    click.echo(result["answer"])
+    say(f"wrote {out}; next: brainlens report {out} -o score.html")
+
+
+@synth.command()
+@click.argument("index", type=_FILE)
+@click.option("-o", "out", type=_FILE, required=True, help="The folder to write.")
+@click.option("--arms", default="none,oversample,classic", show_default=True,
+              help="A list; a generator's arm has a name of your own and a --run.")  # fmt: skip
+@click.option("--run", "runs", multiple=True, metavar="ARM=RUN", help="An arm's generator.")
+@click.option("--leaking-run", type=_FILE, help="A generator of all rows, for seed A's protocol.")
+@click.option("--ratios", default="0.5,1,2", show_default=True, help="Added images a real one.")
+@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--class", "label", default="", help="The class to add to. Default: the smallest.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Of the classifier.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier verdict.")
+def verdict(
+    index: Path, out: Path, arms: str, runs: tuple[str, ...], leaking_run: Path | None,
+    ratios: str, seeds: int, label: str, sets: tuple[str, ...], overwrite: bool,
+) -> None:  # fmt: skip
+    """Do synthetic images help a classifier? Arms, ratios, seeds; tests, and one plain answer."""
+    from brainlens.classify.config import TrainConfig
+    from brainlens.core.config import parse_sets, resolve
+    from brainlens.report.synthesised import verdict_table
+    from brainlens.synthesis.verdict import verdict as decide
+
+    start = {"tune": "head", "augment": "none", "balance": "none", "epochs": 20}
+    settings = resolve(TrainConfig, start, parse_sets(sets))
+    result = decide(
+        index, out, settings, arms=[arm.strip() for arm in arms.split(",")], seeds=seeds,
+        runs=_runs(runs), ratios=_numbers(ratios), label=label, leaking_run=leaking_run,
+        overwrite=overwrite,
+    )  # fmt: skip
+    click.echo(verdict_table(result))
+    click.echo(result["answer"])
+    say(f"wrote {out}; next: brainlens report {out} -o verdict.html")
+
+
+def _runs(texts: tuple[str, ...]) -> dict[str, Path]:
+    """`ARM=RUN` as a table."""
+    from brainlens.core.errors import ConfigError
+
+    for text in texts:
+        if not text.partition("=")[2]:
+            raise ConfigError(f"--run {text}: expected ARM=RUN, for example dcgan=runs/dcgan")
+    return {arm: Path(run) for arm, _, run in (text.partition("=") for text in texts)}
+
+
+def _numbers(text: str) -> list[float]:
+    """`0.5,1,2` as numbers."""
+    from brainlens.core.errors import ConfigError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--ratios {text}: expected numbers, for example 0.5,1,2") from None
