@@ -43,6 +43,12 @@ def disc(radius: float, *, left: int = 0) -> Array:
     return (inside * 180 + 20).astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoded pictures and features go to a folder of the test's own."""
+    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 discs of two classes; the last six rows of each class test."""

@@ -36,6 +36,12 @@ def head(*key: int | str) -> Array:
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoded pictures and features go to a folder of the test's own."""
+    monkeypatch.setenv("BRAINLENS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture(scope="session")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of "none" 60 heads train and 30 test; of "glioma" 20 of each."""
@@ -61,13 +67,16 @@ def planted(index: Path, tmp_path: Path) -> Callable[[list[Array]], Path]:
 
     def write(pictures: list[Array]) -> Path:
         (tmp_path / "made" / "none").mkdir(parents=True)
-        rows = []
+        rows, source = [], read_index(index).digest()
         for seed, grey in enumerate(pictures):
             path = f"none/seed-{seed:06d}.png"
             Image.fromarray(grey).save(tmp_path / "made" / path)
             data = (tmp_path / "made" / path).read_bytes()
-            rows.append(synthetic_row(path, data, grey, label="none", origin="planted", seed=seed,
-                                      source=read_index(index).digest(), generator="0" * 64))  # fmt: skip
+            row = synthetic_row(
+                path, data, grey, label="none", origin="planted", seed=seed, source=source,
+                generator="0" * 64,
+            )  # fmt: skip
+            rows.append(row)
         write_index(rows, tmp_path / "made", tmp_path / "made" / "index.csv")
         return tmp_path / "made"
 

@@ -87,7 +87,7 @@ def test_a_copycat_is_caught(index: Path, planted: Plant, tmp_path: Path) -> Non
 def test_rough_copies_are_caught_by_their_nearness(
     index: Path, planted: Plant, tmp_path: Path
 ) -> None:
-    rough = noisy(training(index)[:40], 30.0)
+    rough = noisy(training(index)[:40], 24.0)
     found = score(planted(rough), index, tmp_path / "score", FEATURES)["classes"]["none"]
     assert found["copying"]["copies"] < 20  # too rough to be twins
     assert found["copying"]["caught"]
@@ -116,9 +116,7 @@ def test_a_run_is_scored_by_its_own_pictures(index: Path, tmp_path: Path) -> Non
     assert far["made"]["kid"]["value"] > far["real"]["kid"]["value"]
 
 
-def test_another_state_of_the_index_is_refused(
-    index: Path, planted: Plant, tmp_path: Path
-) -> None:
+def test_another_state_of_the_index_is_refused(index: Path, planted: Plant, tmp_path: Path) -> None:
     own = read_index(index)
     other = write_index(own.rows[1:], own.folder, tmp_path / "other.csv")
     made = planted([head("none", "new", i) for i in range(24)])

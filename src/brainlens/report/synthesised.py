@@ -87,9 +87,10 @@ def _written(figure: Document, name: str) -> tuple[str, str]:
 
 def _copying(found: Document) -> list[tuple[str, str]]:
     def share(held: Document) -> str:
-        within = ("" if held["low"] is None else
-                  f" ({100 * found['level']:g} %: {held['low']:.2f} to {held['high']:.2f})")  # fmt: skip
-        return f"{held['value']:.2f}{within}; 0.5 is chance"
+        if held["low"] is None:
+            return f"{held['value']:.2f}; 0.5 is chance"
+        within = f"{100 * found['level']:g} %: {held['low']:.2f} to {held['high']:.2f}"
+        return f"{held['value']:.2f} ({within}); 0.5 is chance"
 
     return [
         (f"copies (r of {found['threshold']:g} or more)", str(found["copies"])),
@@ -109,7 +110,9 @@ def score_table(document: Document) -> str:
         for name, held in own["figures"].items():
             rows = [[word, *(f"{value}  {within}" for value, within in cells)]
                     for word, cells in _figure_rows(held)]  # fmt: skip
-            blocks.append(f"{label}, {name} features, {own['pictures']['compared']} pictures a side")
+            blocks.append(
+                f"{label}, {name} features, {own['pictures']['compared']} pictures a side"
+            )
             blocks.append(aligned([["", *RIVALS.values()], *rows]) + "\n")
     return "\n".join(blocks)
 

@@ -24,7 +24,7 @@ SHUFFLE = 101  # the document's
 def leaking_protocol(
     ground: Ground, made: Array, label: str, config: TrainConfig, seeds: Sequence[int]
 ) -> dict[str, Any]:
-    """Mean test accuracy without and with the made pictures, each seed with a shuffle of its own."""
+    """Mean test accuracy without and with the made pictures; each seed shuffles anew."""
     features = np.concatenate([ground.features[s] for s in ("train", "val", "test")])
     classes = np.concatenate([ground.classes[s] for s in ("train", "val", "test")])
     kind = ground.labels.index(label)

@@ -45,7 +45,7 @@ class Answers:
 def answers(
     ground: Ground, added: Array, label: str, config: TrainConfig, seeds: Sequence[int], budget: int
 ) -> Answers:
-    """Train a head a seed on the real and the added features; `budget` pictures are seen by each."""
+    """Train a head a seed on the real and the added features; each sees `budget` pictures."""
     kind = ground.labels.index(label)
     train = np.concatenate([ground.features["train"], added.astype(np.float32)])
     classes = np.concatenate([ground.classes["train"], np.full(len(added), kind)])
