@@ -24,6 +24,7 @@ from benchmarks import (
     seed_a,
     startup,
     study,
+    synth,
     training,
     upscale,
 )
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "upscale-speed": upscale.measure_speed,
     "upscale-tiles": upscale.measure_tiles,
     "upscale-memory": upscale.measure_memory,
+    "synth": synth.measure,
     "backbones": backbones.measure,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"

@@ -40,7 +40,7 @@ FEW = dataclasses.replace(
 def disc(radius: float, *, left: int = 0) -> Array:
     y, x = np.mgrid[:32, :32]
     inside = ((x - 15 + left) ** 2 + (y - 15) ** 2) < radius**2
-    return (inside * 180 + 20).astype(np.uint8)
+    return np.asarray(inside * 180 + 20, np.uint8)
 
 
 @pytest.fixture(autouse=True)

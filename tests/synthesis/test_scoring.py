@@ -125,8 +125,8 @@ def test_another_state_of_the_index_is_refused(index: Path, planted: Plant, tmp_
 
 
 def test_too_few_pictures_are_refused(index: Path, planted: Plant, tmp_path: Path) -> None:
-    made = planted([head("none", "new", i) for i in range(12)])
-    with pytest.raises(SplitError, match="12 pictures a side"):
+    made = planted([head("none", "new", i) for i in range(8)])
+    with pytest.raises(SplitError, match="8 pictures a side"):
         score(made, index, tmp_path / "score", FEATURES)
 
 

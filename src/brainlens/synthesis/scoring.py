@@ -34,7 +34,7 @@ from brainlens.synthesis.copying import closest_sheet, copying
 Array = np.ndarray[Any, Any]
 Document = dict[str, Any]
 Features = Callable[[Array], Array]
-LEAST = 20  # pictures that a figure needs
+LEAST = 10  # pictures that a figure needs
 MOST = 300  # made pictures drawn of a run that is scored itself
 FIGURES = ("fid", "kid", "precision", "recall", "density", "coverage", "spread")
 _NARROW = 0.5  # of the floor's coverage: less is a collapsed generator
@@ -144,7 +144,7 @@ def _score_class(
 def _noise(real: Array) -> Array:
     """Pictures of independent pixels with the real ones' tones."""
     draw = generator(0, "noise")
-    return draw.choice(real.ravel(), size=real.shape)
+    return np.asarray(draw.choice(real.ravel(), size=real.shape))
 
 
 def _figures(

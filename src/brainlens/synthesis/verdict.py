@@ -165,7 +165,8 @@ def comparisons(
     tried: Mapping[tuple[str, float], Answers], ground: Ground, group: Array, label: str
 ) -> list[Document]:
     """Every arm against none and, of its own ratio, against oversample; one family of tests."""
-    true, found = ground.classes["test"], []
+    true = ground.classes["test"]
+    found: list[Document] = []
     chosen = true == ground.labels.index(label)
     own_groups = np.unique(group[chosen], return_inverse=True)[1]
     for (arm, ratio), one in tried.items():
@@ -186,6 +187,7 @@ def comparisons(
                 "p_mcnemar": mcnemar(*alone),
             })  # fmt: skip
     for name in ("bootstrap", "mcnemar"):
-        for one_, p in zip(found, holm([c[f"p_{name}"] for c in found]), strict=True):
-            one_[f"holm_{name}"] = p
+        corrected = holm([held[f"p_{name}"] for held in found])
+        for held, p in zip(found, corrected, strict=True):
+            held[f"holm_{name}"] = p
     return found
