@@ -36,9 +36,7 @@ Array = np.ndarray[Any, Any]
 TWIN = 0.98  # correlation at 128 x 128 from which two pictures are one
 CHUNK = 32  # pairs laid on each other at once
 THUMB_R = 0.96  # least r of thumbs as they are, before frames are correlated as they are
-RECOLOURED_R = (
-    0.98  # least r of thumbs as they are, before frames are correlated up to a tone curve
-)
+RECOLOURED_R = 0.98  # the same, before frames are correlated up to a tone curve
 START_R, ALIGNED_R = 0.85, 0.945  # least r of thumbs before and after a first alignment
 HALFWAY_R, SMALL_R = 0.905, 0.958  # least r at 64 x 64 before and after the next
 CLOSE_R = 0.96  # least r at 128 x 128 that deserves a second, finer alignment
@@ -120,7 +118,7 @@ def measure(one: Descriptors, second: Descriptors, pairs: Pairs) -> Array:
         own, theirs = _pick(one.frames, few.i), _turned(second.frames, few)
         a, b = _swapped(own, theirs, laid.swap)
         maps, _ = align(_unit(halved(a)), _unit(halved(b)), laid.maps, laid.heads, rounds=2)
-        _, r = align(_unit(a), _unit(b), maps, laid.heads, rounds=0)
+        r = align(_unit(a), _unit(b), maps, laid.heads, rounds=0)[1]
         found.append(np.maximum(r, _r(own, theirs)))
     return np.concatenate(found)
 
