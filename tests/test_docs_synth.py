@@ -16,6 +16,7 @@ from brainlens.data.sample import copy_to
 from brainlens.generative.ganconfig import KINDS, GanConfig, check
 from brainlens.generative.inception import packaged
 from brainlens.recipes import read_recipe
+from tools.synth_table import PAGES, filled
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "synth.md"
 
@@ -54,3 +55,8 @@ def test_the_recipes_are_those_of_the_page() -> None:
     assert published == GanConfig()  # the defaults are seed A's Table 2
     few = read_recipe("dcgan-da", "synth")
     check(GanConfig(**few | {"diffaugment": tuple(few["diffaugment"])}))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_are_those_of_their_json(page: Path) -> None:
+    assert filled(page) == page.read_text("utf-8"), "run python -m tools.synth_table"

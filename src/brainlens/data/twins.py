@@ -4,7 +4,6 @@ Enters: descriptors. Leaves: pairs, each with its correlation and the symmetry b
 Candidates come from codes (candidates); here each is laid on the other, ever finer, and given up as
 soon as it falls behind. A twin has r >= 0.98 at 128 x 128: no two of the distinct slices of Cheng's
 data set reach it. Blank pictures have no twins here; their pixel digests tell.
-
 Memory beyond the descriptors: a few tens of MB, whatever N.
 """
 
@@ -115,11 +114,11 @@ def measure(one: Descriptors, second: Descriptors, pairs: Pairs) -> Array:
     found = [np.zeros(0)]
     for few in _chunks(pairs, CHUNK):
         laid = _lay(one, second, few)
-        own, theirs = _pick(one.frames, few.i), _turned(second.frames, few)
-        a, b = _swapped(own, theirs, laid.swap)
+        plain = _pick(one.frames, few.i), _turned(second.frames, few)
+        a, b = _swapped(*plain, laid.swap)
         maps, _ = align(_unit(halved(a)), _unit(halved(b)), laid.maps, laid.heads, rounds=2)
-        r = align(_unit(a), _unit(b), maps, laid.heads, rounds=0)[1]
-        found.append(np.maximum(r, _r(own, theirs)))
+        _, r = align(_unit(a), _unit(b), maps, laid.heads, rounds=0)
+        found.append(np.maximum(r, _r(*plain)))
     return np.concatenate(found)
 
 
