@@ -2,8 +2,8 @@
 
     python -m tools.synth_table
 
-Each stands between `<!-- score: NAME -->` or `<!-- verdict: NAME -->` and `<!-- end -->` and is made
-of docs/results/synth/NAME.json. A test makes the tables again and compares.
+Each stands between `<!-- score: NAME -->` (or verdict, pairs, leaking) and `<!-- end -->` and is
+made of docs/results/synth/NAME.json. A test makes the tables again and compares.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ RESULTS = ROOT / "docs" / "results" / "synth"
 PAGES = [ROOT / "docs" / "results" / "synth.md"]
 _TABLE = re.compile(r"<!-- (score|verdict|pairs|leaking): ([\w-]+) -->\n.*?<!-- end -->", re.S)
 _FIGURES = ("fid", "kid", "precision", "recall", "density", "coverage", "spread")
-_RIVALS = ("made", "real", "noise")
+_RIVALS = ("made", "rival", "real", "noise")
 
 
 def score(result: dict[str, Any]) -> str:
     """A row a figure: made, real against real, noise."""
-    rows = [["class, features", "figure", *_RIVALS], ["---"] * 5]
+    first = next(iter(next(iter(result["classes"].values()))["figures"].values()))
+    rivals = [rival for rival in _RIVALS if rival in first]
+    rows = [["class, features", "figure", *rivals], ["---"] * (2 + len(rivals))]
     for label, own in result["classes"].items():
         for name, held in own["figures"].items():
             for figure in _FIGURES:
-                cells = [_figure(held[rival][figure], figure) for rival in _RIVALS]
+                cells = [_figure(held[rival][figure], figure) for rival in rivals]
                 rows.append([f"{label}, {name}", figure, *cells])
     return _markdown(rows)
 
@@ -52,10 +54,11 @@ def pairs(result: dict[str, Any]) -> str:
     rows = [["arm", "ratio", "against", "accuracy, points (95 %)",
              f"sensitivity to {result['class']}, points (95 %)", "McNemar p, Holm",
              "bootstrap p, Holm"], ["---"] * 7]  # fmt: skip
-    for one in result["comparisons"]:
-        rows.append([one["arm"], f"{one['ratio']:g}", one["against"], _points(one["difference"]),
-                     _points(one["of_class"]), f"{one['holm_mcnemar']:.2g}",
-                     f"{one['holm_bootstrap']:.2g}"])  # fmt: skip
+    rows += [
+        [one["arm"], f"{one['ratio']:g}", one["against"], _points(one["difference"]),
+         _points(one["of_class"]), f"{one['holm_mcnemar']:.2g}", f"{one['holm_bootstrap']:.2g}"]
+        for one in result["comparisons"]
+    ]  # fmt: skip
     return _markdown(rows)
 
 

@@ -116,6 +116,21 @@ def test_a_run_is_scored_by_its_own_pictures(index: Path, tmp_path: Path) -> Non
     assert far["made"]["kid"]["value"] > far["real"]["kid"]["value"]
 
 
+def test_a_rival_is_measured_on_the_same_real_pictures(
+    index: Path, planted: Plant, tmp_path: Path
+) -> None:
+    planted([head("none", "new", i) for i in range(30)]).rename(tmp_path / "good")
+    poor = planted([head("none", "new", i) // 3 for i in range(30)])
+    document = score(tmp_path / "good", index, tmp_path / "score", FEATURES, rival=poor)
+    figures = document["classes"]["none"]["figures"]["coarse"]
+    gap = figures["rival_kid_less_made"]
+    expected = figures["rival"]["kid"]["value"] - figures["made"]["kid"]["value"]
+    assert gap["value"] == pytest.approx(expected)
+    assert gap["low"] > 0
+    assert "the rival's KID less this one's +" in document["answer"]
+    assert "its rival" in score_table(document)
+
+
 def test_another_state_of_the_index_is_refused(index: Path, planted: Plant, tmp_path: Path) -> None:
     own = read_index(index)
     other = write_index(own.rows[1:], own.folder, tmp_path / "other.csv")

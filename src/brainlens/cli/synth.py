@@ -89,11 +89,12 @@ def sample(
 @click.option("-n", "limit", type=click.IntRange(1), default=300, show_default=True,
               help="Pictures of each class, where MADE is a run.")  # fmt: skip
 @click.option("--model", type=_FILE, help="A classifier's run: also measure in its features.")
+@click.option("--rival", type=_FILE, help="Another generator's run or pictures, to be beside it.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier score.")
 def score(
-    made: Path, against: Path, out: Path, limit: int, model: Path | None, device: str,
-    overwrite: bool,
+    made: Path, against: Path, out: Path, limit: int, model: Path | None, rival: Path | None,
+    device: str, overwrite: bool,
 ) -> None:  # fmt: skip
     """How near to real, how diverse, copied? MADE: a folder of synth sample, or a run."""
     from functools import partial
@@ -107,7 +108,7 @@ def score(
         from brainlens.synthesis.seen import classifier_features
 
         features["classifier"] = classifier_features(model)
-    result = judge(made, against, out, features, limit=limit, overwrite=overwrite)
+    result = judge(made, against, out, features, limit=limit, rival=rival, overwrite=overwrite)
     click.echo(score_table(result))
     click.echo(result["answer"])
     say(f"wrote {out}; next: brainlens report {out} -o score.html")

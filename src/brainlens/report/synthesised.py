@@ -21,7 +21,7 @@ FIGURES = {
     "fid": "FID", "kid": "KID", "precision": "precision", "recall": "recall",
     "density": "density", "coverage": "coverage", "spread": "diversity",
 }  # fmt: skip
-RIVALS = {"made": "made", "real": "real, other half", "noise": "noise"}
+RIVALS = {"made": "made", "rival": "its rival", "real": "real, other half", "noise": "noise"}
 _LARGE = {"fid", "spread"}
 ROW_HEAD = ["arm", "ratio", "pictures", "validation", "accuracy", "balanced", "sensitivity"]
 PAIR_HEAD = ["arm", "ratio", "against", "accuracy, points (95 %)", "of the class (95 %)",
@@ -56,6 +56,7 @@ def _class(label: str, own: Document, folder: Path) -> View:
     return {
         "label": label,
         "pictures": [(name.replace("_", " "), plain(n)) for name, n in own["pictures"].items()],
+        "rivals": rivals_of(own),
         "tables": [(name, _figure_rows(held)) for name, held in own["figures"].items()],
         "caught": found["caught"],
         "copying": _copying(found),
@@ -66,6 +67,12 @@ def _class(label: str, own: Document, folder: Path) -> View:
     }  # fmt: skip
 
 
+def rivals_of(own: Document) -> list[str]:
+    """What stands beside each other in a class's tables."""
+    held = next(iter(own["figures"].values()))
+    return [word for rival, word in RIVALS.items() if rival in held]
+
+
 def _embedded(file: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode()
 
@@ -73,7 +80,7 @@ def _embedded(file: Path) -> str:
 def _figure_rows(held: Document) -> list[tuple[str, list[tuple[str, str]]]]:
     """A line a figure: made, real, noise, each with its interval."""
     return [
-        (word, [_written(held[rival][name], name) for rival in RIVALS])
+        (word, [_written(held[rival][name], name) for rival in RIVALS if rival in held])
         for name, word in FIGURES.items()
     ]
 
@@ -113,7 +120,7 @@ def score_table(document: Document) -> str:
             blocks.append(
                 f"{label}, {name} features, {own['pictures']['compared']} pictures a side"
             )
-            blocks.append(aligned([["", *RIVALS.values()], *rows]) + "\n")
+            blocks.append(aligned([["", *rivals_of(own)], *rows]) + "\n")
     return "\n".join(blocks)
 
 

@@ -28,7 +28,13 @@ from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Preprocessing
 from brainlens.data.synthetic import SOURCE, note
 from brainlens.generative.ganrun import FILE, open_generator
-from brainlens.metrics.fidelity import fid_figure, kid_figure, prdc, spread
+from brainlens.metrics.fidelity import (
+    fid_figure,
+    kid_difference,
+    kid_figure,
+    prdc,
+    spread,
+)
 from brainlens.synthesis.copying import closest_sheet, copying
 
 Array = np.ndarray[Any, Any]
@@ -50,11 +56,37 @@ class Made:
 
 def score(
     made: Path, against: Path, out: Path, features: Mapping[str, Features], *,
-    limit: int = MOST, overwrite: bool = False,
+    limit: int = MOST, rival: Path | None = None, overwrite: bool = False,
 ) -> Document:  # fmt: skip
-    """Judge a folder of made pictures, or a generator's run; answers what score.json holds."""
+    """Judge a folder of made pictures, or a generator's run; answers what score.json holds.
+
+    `rival` is another one, measured beside it on the same real pictures.
+    """
     started, clock = now(), time.monotonic()
     index = read_index(against)
+    found, size, facts = _read_checked(made, index, against, limit)
+    others, _, facts_of_rival = _read_checked(rival or made, index, against, limit)
+    fresh_folder(out, overwrite=overwrite, kind="score of synthetic images")
+    document: Document = {
+        "made": str(made), "size": size, "generator": facts, "classes": {},
+        "index": {"path": str(against), "digest": index.digest()},
+    } | ({"rival": str(rival), "rival_generator": facts_of_rival} if rival else {})  # fmt: skip
+    for label, own in found.items():
+        say(f"scoring {len(own.pictures)} pictures of {label}")
+        other = others.get(label) if rival else None
+        document["classes"][label] = _score_class(
+            index, against, label, own, features, size, out, other
+        )
+    record = provenance("synth-score", 0, started, time.monotonic() - clock)
+    document = record | document | {"answer": answer(document)}
+    write_json(out / "score.json", document)
+    return document
+
+
+def _read_checked(
+    made: Path, index: Index, against: Path, limit: int
+) -> tuple[dict[str, Made], int, Document]:
+    """Pictures by class, their size and facts; refuses those of a generator of another index."""
     found, source, size, facts = read_made(made, limit)
     if source != index.digest():
         raise IndexFileError(
@@ -62,18 +94,7 @@ def score(
             f"{source[:12] or 'unknown'}) than {against} ({index.digest()[:12]}), so what it never "
             "saw is unknown. Score it against the index it learned from"
         )
-    fresh_folder(out, overwrite=overwrite, kind="score of synthetic images")
-    document: Document = {
-        "made": str(made), "size": size, "generator": facts, "classes": {},
-        "index": {"path": str(against), "digest": index.digest()},
-    }  # fmt: skip
-    for label, own in found.items():
-        say(f"scoring {len(own.pictures)} pictures of {label}")
-        document["classes"][label] = _score_class(index, against, label, own, features, size, out)
-    record = provenance("synth-score", 0, started, time.monotonic() - clock)
-    document = record | document | {"answer": answer(document)}
-    write_json(out / "score.json", document)
-    return document
+    return found, size, facts
 
 
 def read_made(made: Path, limit: int) -> tuple[dict[str, Made], str, int, Document]:
@@ -115,13 +136,14 @@ def halves(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 
 def _score_class(
     index: Index, path: Path, label: str, made: Made, features: Mapping[str, Features], size: int,
-    out: Path,
+    out: Path, other: Made | None,
 ) -> Document:  # fmt: skip
-    """Everything about one class."""
+    """Everything about one class; `other` are a rival's pictures."""
     real = [row for row in index.of("train") if row.label == label and row.origin == "real"]
     held = [row for row in index.of("test") + index.of("val") if row.label == label]
     sides = halves(real)
-    count = min(len(sides[0]), len(sides[1]), len(made.pictures))
+    drawn = [made.pictures, *([other.pictures] if other else [])]
+    count = min(len(sides[0]), len(sides[1]), *map(len, drawn))
     if count < LEAST or len(held) < LEAST:
         raise SplitError(
             f"{path}: class {label!r} gives {count} pictures a side and {len(held)} held out; "
@@ -129,7 +151,9 @@ def _score_class(
         )
     shape = Preprocessing(size)
     first, second = (np.asarray(pictures(index, side[:count], shape)) for side in sides)
-    rivals = {"made": made.pictures[:count], "real": second[:count], "noise": _noise(second)}
+    rivals = {"made": made.pictures[:count], "real": second, "noise": _noise(second)}
+    if other:
+        rivals["rival"] = _fitted(other.pictures[:count], shape)
     groups = np.unique([row.group for row in sides[0][:count]], return_inverse=True)[1]
     figures = {
         name: _figures(function, first, rivals, groups) for name, function in features.items()
@@ -139,6 +163,11 @@ def _score_class(
     return {"pictures": {"made": len(made.pictures), "compared": count, "train": len(real),
                          "held_out": len(held)},
             "figures": figures, "copying": found, "closest": pairs}  # fmt: skip
+
+
+def _fitted(drawn: Array, shape: Preprocessing) -> Array:
+    """A rival's pictures at the size of the others."""
+    return np.stack([shape.picture(one) for one in drawn])
 
 
 def _noise(real: Array) -> Array:
@@ -153,14 +182,17 @@ def _figures(
     """FID, KID, manifolds and spread of every rival against the first half."""
     real = function(first)
     found: Document = {}
-    for name, drawn in rivals.items():
-        seen = function(drawn)
+    seen_all = {name: function(drawn) for name, drawn in rivals.items()}
+    for name, seen in seen_all.items():
         found[name] = {
             "fid": fid_figure(real, seen).to_dict(),
             "kid": kid_figure(real, seen, group=groups).to_dict(),
             **{key: figure.to_dict() for key, figure in prdc(real, seen).items()},
             "spread": {"value": spread(seen), "low": None, "high": None},
         }
+    if "rival" in seen_all:
+        gap = kid_difference(real, seen_all["rival"], seen_all["made"], group=groups)
+        found["rival_kid_less_made"] = gap.to_dict()
     return found
 
 
@@ -178,6 +210,12 @@ def answer(document: Document) -> str:
         name, figures = next(iter(own["figures"].items()))
         made, real, noise = (figures[rival]["kid"]["value"] for rival in ("made", "real", "noise"))
         words = f"{label}: KID {made:.3f} (real against real {real:.3f}, noise {noise:.3f}; {name})"
+        gap = figures.get("rival_kid_less_made")
+        if gap and gap["low"] is not None:
+            words += (
+                f"; the rival's KID less this one's {gap['value']:+.3f} (95 % {gap['low']:+.3f} "
+                f"to {gap['high']:+.3f})"
+            )
         if narrow(figures):
             words += (
                 f"; narrow: it covers {figures['made']['coverage']['value']:.0%} of the real "
