@@ -193,7 +193,7 @@ class Ledger(pl.Callback):
                 "samples", sheet[None], loop.done)  # fmt: skip
         if not self.config.patience or row["kid"] <= self.best.get("kid", np.inf):
             self.best = row
-            facts = self.facts | {"step": loop.done}
+            facts = self.facts | {"step": loop.done, "shown": row["images"]}
             save_generator(self.run / FILE, network, self.config, self.labels, facts)
         since = len([r for r in self.rows if r["step"] > self.best["step"]])
         if self.config.patience and since >= self.config.patience:
