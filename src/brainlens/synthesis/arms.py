@@ -72,11 +72,12 @@ class Arms:
 
     def __init__(
         self, source: Extractor, index: Index, label: str, runs: Mapping[str, Path], most: int,
-        folder: Path,
+        folder: Path, own: Array,
     ) -> None:  # fmt: skip
         self.source, self.index, self.label = source, index, label
         self.rows = [r for r in index.of("train") if r.label == label and r.origin == "real"]
         self.runs, self.most, self.folder = runs, most, folder
+        self.own = own  # features of those rows
         self.kept: dict[str, Array] = {}
         self.made: dict[str, Index] = {}
 
@@ -89,8 +90,7 @@ class Arms:
     def _all(self, arm: str) -> Array:
         """As many as the largest ratio needs; a smaller one takes the first of them."""
         if arm == "oversample":
-            own = flat(features(self.source, self.index, self.rows))
-            return own[self._again()]
+            return np.asarray(self.own[self._again()])
         if arm == "classic":
             views = -(-self.most // len(self.rows))
             seen = [

@@ -56,7 +56,8 @@ def verdict(
     real = sum(row.label == label for row in rows["train"])
     counts = {ratio: max(1, round(ratio * real)) for ratio in ratios}
     fresh_folder(out, overwrite=overwrite, kind="verdict on synthetic images")
-    more = Arms(source, index, label, runs, max(counts.values()), out / "synthetic")
+    own = ground.features["train"][ground.classes["train"] == ground.labels.index(label)]
+    more = Arms(source, index, label, runs, max(counts.values()), out / "synthetic", own)
     budget = config.epochs * len(rows["train"])
     numbers = range(config.seed, config.seed + seeds)
     nothing = np.zeros((0, ground.features["train"].shape[1]), np.float32)
