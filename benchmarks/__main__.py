@@ -26,6 +26,7 @@ from benchmarks import (
     startup,
     study,
     style,
+    synth,
     training,
     upscale,
 )
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "upscale-tiles": upscale.measure_tiles,
     "upscale-memory": upscale.measure_memory,
     "style": style.measure,
+    "synth": synth.measure,
     "backbones": backbones.measure,
     "predicting": predicting.measure,
 }

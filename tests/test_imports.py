@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "brainlens"
 # From the top down; neighbours on a line never import each other.
 LAYERS = [
     {"cli", "demo", "reproduce"},
-    {"study", "report", "deploy"},
+    {"study", "report", "deploy", "synthesis"},
     {"classify", "generative"},
     {"data", "metrics"},
     {"recipes"},

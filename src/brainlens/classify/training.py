@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ from brainlens.data.index import Index, Row, counts, read_index, write_index
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Preprocessing
 from brainlens.data.split import read_record
+from brainlens.data.synthetic import with_extra
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,20 @@ def train(
     resume: bool = False,
     devices: int = 1,
     cached: bool = True,
+    extra: Path | None = None,
 ) -> Trained:
     """Train a classifier on the index's `train` rows, choosing the epoch on its `val` rows.
 
+    `extra` is an index of synthetic images (`synth sample`) that train beside the real ones.
     Where part of the network rests and pictures do not change from epoch to epoch, that part is
     computed once and kept; `cached=False` computes it every epoch, to the same end.
     Raises UserError kinds for an index without splits, weights out of reach, a used folder.
     """
     first = int(os.environ.get("LOCAL_RANK", "0")) == 0  # Lightning starts the other processes
     index = read_index(index_path)
+    split_record = read_record(index, index_path)
+    if extra is not None:
+        index = with_extra(index, index_path, extra)
     if resume:
         config = _resumed_config(run, index)
     rows = {split: index.of(split) for split in ("train", "val")}
@@ -100,8 +107,9 @@ def train(
             "digest": index.digest(),
             "images": {split: sum(n.values()) for split, n in counts(index.rows).items()},
             "labels": labels,
+            "synthetic": _synthetic(rows["train"]),
         },
-        "split": read_record(index, index_path),
+        "split": split_record,
         "certificate": groups_certificate(rows["val"], rows["train"]),
         "weights": source,
     }
@@ -158,6 +166,11 @@ def _data(
 def _is_partial(row: Row, config: TrainConfig) -> bool:
     """Whether only a part of the row's class is known: such rows train a dense head, no more."""
     return dense(config) and bool(config.partial) and row.label == config.partial
+
+
+def _synthetic(rows: list[Row]) -> dict[str, int]:
+    """Synthetic training images by the generator that made them."""
+    return dict(Counter(row.origin for row in rows if row.origin != "real"))
 
 
 def _second_opinion(

@@ -15,6 +15,7 @@ import click
 from brainlens import __version__
 from brainlens.cli import models, pages, scans
 from brainlens.cli.style import style
+from brainlens.cli.synth import synth
 from brainlens.cli.upscale import upscale
 from brainlens.core.errors import BrainlensError, nearest
 from brainlens.core.progress import say
@@ -54,7 +55,7 @@ def commands() -> None:
 for command in (
     pages.demo, scans.index, scans.audit, scans.split, models.train, models.evaluate,
     models.compare, models.predict, models.export, models.study, models.reproduce, pages.report,
-    pages.recipes, upscale, style,
+    pages.recipes, synth, upscale, style,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -18,12 +18,13 @@ _FILE = click.Path(path_type=Path)
 @click.option("--recipe", default="", help="A recipe by name; brainlens recipes lists them.")
 @click.option("--config", type=_FILE, help="A TOML file of settings.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable.")
+@click.option("--extra", type=_FILE, help="An index of synthetic images (synth sample) to add.")
 @click.option("--resume", is_flag=True, help="Go on with an unfinished run.")
 @click.option("--devices", type=click.IntRange(1), default=1, help="GPUs, or CPU processes.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
 def train(
-    index: Path, run: Path, recipe: str, config: Path | None, sets: tuple[str, ...], resume: bool,
-    devices: int, overwrite: bool,
+    index: Path, run: Path, recipe: str, config: Path | None, sets: tuple[str, ...],
+    extra: Path | None, resume: bool, devices: int, overwrite: bool,
 ) -> None:  # fmt: skip
     """Train a classifier on the split of INDEX."""
     from brainlens.classify.config import TrainConfig
@@ -35,7 +36,9 @@ def train(
     settings = resolve(TrainConfig, *tables, parse_sets(sets))
     from brainlens.classify.training import train as run_training
 
-    done = run_training(index, run, settings, overwrite=overwrite, resume=resume, devices=devices)
+    done = run_training(
+        index, run, settings, overwrite=overwrite, resume=resume, devices=devices, extra=extra
+    )
     click.echo(f"best epoch {done.best_epoch}: {done.monitor} {done.best_value:.4f}")
     say(f"wrote {run} in {duration(done.seconds)}; next: brainlens evaluate {run} {index} -o eval")
 

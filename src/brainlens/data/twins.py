@@ -4,7 +4,6 @@ Enters: descriptors. Leaves: pairs, each with its correlation and the symmetry b
 Candidates come from codes (candidates); here each is laid on the other, ever finer, and given up as
 soon as it falls behind. A twin has r >= 0.98 at 128 x 128: no two of the distinct slices of Cheng's
 data set reach it. Blank pictures have no twins here; their pixel digests tell.
-
 Memory beyond the descriptors: a few tens of MB, whatever N.
 """
 
@@ -36,9 +35,7 @@ Array = np.ndarray[Any, Any]
 TWIN = 0.98  # correlation at 128 x 128 from which two pictures are one
 CHUNK = 32  # pairs laid on each other at once
 THUMB_R = 0.96  # least r of thumbs as they are, before frames are correlated as they are
-RECOLOURED_R = (
-    0.98  # least r of thumbs as they are, before frames are correlated up to a tone curve
-)
+RECOLOURED_R = 0.98  # the same, before frames are correlated up to a tone curve
 START_R, ALIGNED_R = 0.85, 0.945  # least r of thumbs before and after a first alignment
 HALFWAY_R, SMALL_R = 0.905, 0.958  # least r at 64 x 64 before and after the next
 CLOSE_R = 0.96  # least r at 128 x 128 that deserves a second, finer alignment
@@ -110,6 +107,19 @@ def _block_twins(one: Descriptors, second: Descriptors, framed: Pairs, headed: P
     known.update(zip(headed.i.tolist(), headed.j.tolist(), strict=True))
     found += _measured(one, second, _unknown(framed[near >= RECOLOURED_R], known))
     return found
+
+
+def measure(one: Descriptors, second: Descriptors, pairs: Pairs) -> Array:
+    """r (P,) of pairs by the same alignment, none given up; as they are where that is higher."""
+    found = [np.zeros(0)]
+    for few in _chunks(pairs, CHUNK):
+        laid = _lay(one, second, few)
+        plain = _pick(one.frames, few.i), _turned(second.frames, few)
+        a, b = _swapped(*plain, laid.swap)
+        maps, _ = align(_unit(halved(a)), _unit(halved(b)), laid.maps, laid.heads, rounds=2)
+        _, r = align(_unit(a), _unit(b), maps, laid.heads, rounds=0)
+        found.append(np.maximum(r, _r(*plain)))
+    return np.concatenate(found)
 
 
 def thresholds() -> dict[str, float]:

@@ -16,7 +16,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from brainlens import __version__
 from brainlens.core.errors import OutputError, UserError
 from brainlens.core.files import write_atomic
-from brainlens.report import audited, beside, reproduced, sections, studied, trained
+from brainlens.report import (
+    audited,
+    beside,
+    reproduced,
+    sections,
+    studied,
+    synthesised,
+    trained,
+)
 from brainlens.report.artefacts import pick, read_json
 
 View = dict[str, Any]
@@ -42,6 +50,14 @@ SECTIONS = (
         "reproduction", ("reproduce.json",), "brainlens reproduce RECIPE DATA -o OUT",
         reproduced.reproduction,
     ),
+    Section(
+        "synth-score", ("score.json",), "brainlens synth score DIR --against INDEX -o SCORE",
+        synthesised.score,
+    ),
+    Section(
+        "synth-verdict", ("verdict.json",), "brainlens synth verdict INDEX -o VERDICT",
+        synthesised.verdict,
+    ),
 )  # fmt: skip
 
 
@@ -60,6 +76,8 @@ def _render(folders: Sequence[Path]) -> str:
         section = _detect(folder)
         about = {"kind": section.kind, "title": title, "anchor": f"s{number}"}
         views.append(section.view(folder) | about)
+    if any(view["kind"] == "synth-score" for view in views):
+        return render(views, holds="real scans beside made ones, and their names", pictures=True)
     return render(views, holds="names of image files, and no images")
 
 

@@ -1,0 +1,78 @@
+"""A DCGAN's training step: ours against seed A's architecture in Keras on the same machine.
+
+At 64 pixels and a quarter of the width, so that a step takes seconds on one core; the ratio is of
+times in this run. The Keras environment is that of benchmarks/seed_a.py.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from benchmarks.seed_a import ENVIRONMENT, environment
+
+SCRIPT = Path(__file__).with_name("keras_dcgan.py")
+SIZE: Literal[64] = 64
+WIDTH, BATCH = 256, 64
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Seconds a step of both, in turn."""
+    if quick and not ENVIRONMENT.exists():
+        return [{"what": "left out: no TensorFlow environment (a full run makes it)"}]
+    python = environment()
+    steps, width, batch = (1, 32, 8) if quick else (4, WIDTH, BATCH)
+    theirs, ours = [], []
+    for _ in range(1 if quick else 3):
+        theirs.append(keras_seconds(python, steps, width, batch))
+        ours.append(own_seconds(steps, width, batch))
+    baseline, own = statistics.median(theirs), statistics.median(ours)
+    return [
+        {
+            "what": f"DCGAN step, {SIZE} px, width {width}, batch {batch}, against Keras",
+            "ours": own,
+            "baseline": baseline,
+            "unit": "s",
+            "ratio": baseline / own,
+            "wanted": "ratio >= 1.5",
+            "runs": {"ours": ours, "baseline": theirs},
+        }
+    ]
+
+
+def own_seconds(steps: int, width: int, batch: int) -> float:
+    """Seconds a step of `synth train`'s loop, after a first one."""
+    import torch
+
+    from brainlens.generative.ganconfig import GanConfig
+    from brainlens.generative.ganloop import GanLoop, Shown
+
+    config = GanConfig(size=SIZE, width=width, batch_size=batch, images=batch * (steps + 1))
+    pictures = np.random.default_rng(0).integers(0, 256, (2 * batch, SIZE, SIZE), dtype=np.uint8)
+    classes = np.zeros(len(pictures), np.int64)
+    loop = GanLoop(config, pictures, classes, 1)
+    optimizers = loop.configure_optimizers()
+    stand_ins = {"optimizers": lambda: optimizers, "manual_backward": lambda loss: loss.backward()}
+    vars(loop).update(stand_ins)  # what Lightning would give
+    shown = Shown(pictures, classes, config, 0, steps + 1)
+    torch.manual_seed(0)
+    loop.training_step(shown[0], 0)
+    begun = time.perf_counter()
+    for number in range(1, steps + 1):
+        loop.training_step(shown[number], number)
+    return (time.perf_counter() - begun) / steps
+
+
+def keras_seconds(python: Path, steps: int, width: int, batch: int) -> float:
+    """Seconds a step of the Keras script."""
+    words = [str(number) for number in (steps, SIZE, width, batch)]
+    done = subprocess.run(
+        [str(python), str(SCRIPT), *words], check=True, capture_output=True, text=True
+    )
+    return float(json.loads(done.stdout.splitlines()[-1])["seconds_per_step"])

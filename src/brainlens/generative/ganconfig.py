@@ -1,0 +1,68 @@
+"""Owns the settings of training a DCGAN, as published or for few images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from brainlens.core.errors import ConfigError
+
+SIZES = (32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """Flat; the defaults are seed A's DCGAN (its Table 2)."""
+
+    # pictures
+    size: Literal[32, 64, 128, 256] = 128  # pixels a side; 64: one doubling fewer in the generator
+    channels: Literal[1, 3] = 3
+    mirror: bool = False  # show every second picture left-right mirrored
+    diffaugment: tuple[str, ...] = ()  # of colour, shift, cutout; seen by the critic alone
+    # networks
+    noise: int = 100
+    width: int = 1024  # channels of the widest maps; all others are shares of it
+    conditional: bool = False  # on the class: one run serves several
+    critic_norm: Literal["batch", "spectral"] = "batch"
+    # optimisation
+    epochs: int = 500  # passes over the training pictures
+    images: int = 0  # instead of epochs: pictures shown in all
+    batch_size: int = 64
+    critic_rate: float = 0.00001
+    generator_rate: float = 0.0004
+    beta1: float = 0.5
+    real_target: float = 1.0  # what the critic should say of a real picture; 0.9: smoothed
+    ema: float = 0.0  # decay a step of the generator's mean weights; 0: none
+    # looks
+    every: int = 100  # steps between two looks: losses, a grid, a checkpoint
+    kid_images: int = 0  # real and generated pictures for the KID of a look; 0: no KID
+    patience: int = 0  # looks without a better KID before stopping; 0: never
+    # machine
+    seed: int = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+def check(config: GanConfig) -> None:
+    """Refuse what cannot be trained."""
+    for name in ("noise", "width", "batch_size", "every"):
+        if getattr(config, name) < 1:
+            raise ConfigError(f"{name}={getattr(config, name)}: expected 1 or more")
+    if config.width % 16:
+        raise ConfigError(f"width={config.width}: expected a multiple of 16, as 1024 or 256")
+    if config.epochs < 1 and config.images < 1:
+        raise ConfigError("epochs and images are both 0: expected some training")
+    for name in ("beta1", "ema"):
+        if not 0 <= getattr(config, name) < 1:
+            raise ConfigError(f"{name}={getattr(config, name)}: expected 0 to below 1")
+    if not 0.5 < config.real_target <= 1:
+        raise ConfigError(f"real_target={config.real_target}: expected above 0.5, at most 1")
+    strange = set(config.diffaugment) - set(KINDS)
+    if strange:
+        raise ConfigError(f"diffaugment has {min(strange)!r}; valid: {', '.join(KINDS)}")
+    if config.patience and not config.kid_images:
+        raise ConfigError(f"patience={config.patience} needs a KID: set kid_images, as 128")
+    if config.kid_images == 1:
+        raise ConfigError("kid_images=1: a KID needs at least 2 pictures; 128 are sensible")
+
+
+KINDS = ("colour", "shift", "cutout")  # of DiffAugment

@@ -1,0 +1,34 @@
+"""Owns the features of our own brain-MRI classifiers: pictures in, what the head would see out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from brainlens.classify import machine
+from brainlens.classify.boundary import advance, steps
+from brainlens.classify.network import load
+
+Array = np.ndarray[Any, Any]
+_BATCH = 32
+
+
+def classifier_features(run: Path) -> Callable[[Array], Array]:
+    """A function from (N, H, W) uint8 to (N, D) by the classifier of a run."""
+    model = load(run / "model.safetensors")
+    part = steps(model.network.eval())
+
+    @torch.inference_mode()
+    def features(drawn: Array) -> Array:
+        machine.keep_freed_memory()
+        found = []
+        for start in range(0, len(drawn), _BATCH):
+            fitted = np.stack([model.preprocessing.picture(p) for p in drawn[start:][:_BATCH]])
+            found.append(advance(part, torch.from_numpy(model.preprocessing.tensor(fitted))))
+        return torch.cat(found).flatten(1).numpy()
+
+    return features
