@@ -86,9 +86,14 @@ def report(document: Mapping[str, Any], album: Album) -> str:
     )
 
 
+def has_sr() -> bool:
+    """Whether `deploy/dicom_sr.py` is built."""
+    return importlib.util.find_spec("brainlens.deploy.dicom_sr") is not None
+
+
 def dicom_sr(document: Mapping[str, Any]) -> bytes:
     """The reading as DICOM SR (TID 1500), where `deploy/dicom_sr.py` is built."""
-    if importlib.util.find_spec("brainlens.deploy.dicom_sr") is None:
+    if not has_sr():
         raise Refusal("not-built", "DICOM SR is not part of this installation yet")
     module = importlib.import_module("brainlens.deploy.dicom_sr")
     return bytes(module.of_reading(document))

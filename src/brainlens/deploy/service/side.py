@@ -12,6 +12,7 @@ from brainlens import __version__
 from brainlens.deploy.service import schemas
 from brainlens.deploy.service.api import desk_of, refusals
 from brainlens.deploy.service.desk import samples
+from brainlens.deploy.service.downloads import has_sr
 from brainlens.deploy.service.refusals import Refusal
 
 STATIC = FilePath(__file__).parent / "static"
@@ -71,7 +72,7 @@ async def model(request: Request) -> dict[str, Any]:
         "name": desk.sight.name, "digest": desk.sight.digest, "labels": desk.sight.labels,
         "healthy": desk.sight.healthy, "coverage": desk.settings.coverage, "meaning": meaning,
         "brainlens": __version__, "keeps_images": desk.settings.keep_images,
-        "methods": desk.enhancer.methods, "styles": desk.enhancer.styles,
+        "methods": desk.enhancer.methods, "styles": desk.enhancer.styles, "sr": has_sr(),
         "limits": {"upload": limits.upload, "files": limits.files, "slices": limits.slices},
     }  # fmt: skip
 
