@@ -90,7 +90,8 @@ async function send(files) {
     }, stop.signal);
     open(reading);
     window.history.replaceState(null, "", `#classify/${reading.id}`);
-    $("main").focus();
+    $("main").focus({ preventScroll: true });
+    scrollTo(0, 0);
   } catch (error) {
     $("entry").hidden = !before;
     $("result").hidden = before;

@@ -63,7 +63,7 @@ function slider(done, mark) {
   };
   input.addEventListener("input", cut);
   cut();
-  return make("div", {}, make("label", { htmlFor: input.id }, t("before")), input,
+  return make("div", { className: "split" }, make("label", { htmlFor: input.id }, t("before")), input,
     make("div", { className: "compare" }, after, before, edge, mark ? make("span", { className: "mark" }, mark) : null));
 }
 

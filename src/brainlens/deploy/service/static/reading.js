@@ -109,9 +109,10 @@ export class Sheet {
       const one = this.reading.slices[index];
       const meter = make("span", { className: "meter" }, make("span"));
       meter.firstChild.style.width = `${100 * (one.suspicion ?? 0)}%`;
-      const words = one.refusal ? t("refused") : `${labelWords(one.predicted)} ${percent(one.confidence)}`;
       const button = make("button", { type: "button", "data-index": index, title: one.name, on: { click: () => this.show(index) } },
-        make("img", { alt: "" }), make("b", {}, this.number(one)), words, meter);
+        make("img", { alt: "" }), make("b", {}, this.number(one)),
+        make("span", { className: "strip-words" }, one.refusal ? t("refused") : labelWords(one.predicted)),
+        make("span", {}, one.refusal ? "–" : percent(one.confidence)), meter);
       seen.observe(button);
       return make("li", {}, button);
     }));
