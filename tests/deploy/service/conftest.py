@@ -80,10 +80,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def client(model: Path, tmp_path: Path) -> Iterator[TestClient]:
-    """A client of an app with small limits."""
+    """A client of an app with small limits and an empty history."""
     desk = Desk(Settings(model, tmp_path / "server", limits=SMALL))
     with TestClient(create(desk), base_url="http://localhost") as one:
-        one.desk = desk  # type: ignore[attr-defined]
+        yield one
+
+
+@pytest.fixture(scope="module")
+def standing(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """The same, for all tests of a module that do not look at the history."""
+    desk = Desk(Settings(model, tmp_path_factory.mktemp("server"), limits=SMALL))
+    with TestClient(create(desk), base_url="http://localhost") as one:
         yield one
 
 

@@ -35,7 +35,7 @@ def nifti(values: np.ndarray[Any, Any]) -> bytes:
     return gzip.compress(image.to_bytes())
 
 
-def dicom(values: np.ndarray[Any, Any], number: int, series: str = "1.2.3") -> bytes:
+def dicom(values: np.ndarray[Any, Any], number: int, *, series: str = "1.2.3", modality: str = "MR") -> bytes:
     """A slice of a series, at `number` mm along the body."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
@@ -46,7 +46,7 @@ def dicom(values: np.ndarray[Any, Any], number: int, series: str = "1.2.3") -> b
     data.file_meta.MediaStorageSOPClassUID = MRImageStorage
     data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, generate_uid()
-    data.PatientName, data.Modality, data.SeriesInstanceUID = "Doe^Jane", "MR", series
+    data.PatientName, data.Modality, data.SeriesInstanceUID = "Doe^Jane", modality, series
     data.InstanceNumber = 100 - number
     data.ImagePositionPatient, data.ImageOrientationPatient = [0, 0, number], [1, 0, 0, 0, 1, 0]
     data.Rows, data.Columns = values.shape

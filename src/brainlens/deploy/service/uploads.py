@@ -29,6 +29,10 @@ _NAME = 160  # characters of a name that are kept
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+class _TooMuch(Refusal):
+    """The whole request is refused, not one of its files."""
+
+
 @dataclass
 class Upload:
     """What came of one request's files."""
@@ -40,7 +44,7 @@ class Upload:
 
 def read_upload(
     files: Sequence[tuple[str, BinaryIO]], folder: Path, limits: Limits
-) -> Upload:  # fmt: skip
+) -> Upload:
     """Planes in the order of the studies, within each in the order of the body.
 
     Raises Refusal where limits are passed, or no file is readable. `folder` is for scans at work.
@@ -56,6 +60,8 @@ def read_upload(
                     found.planes.append(plane)
                     pixels += plane.grey.size
                     _check_total(len(found.planes), pixels, limits)
+            except _TooMuch:
+                raise
             except ImageError as error:
                 found.refused.append((name, _refusal(name, error)))
             except Refusal as refusal:
@@ -150,9 +156,9 @@ def _scan(name: str, content: bytes, ending: str, digest: str, place: Path) -> I
 
 def _check_total(slices: int, pixels: int, limits: Limits) -> None:
     if slices > limits.slices:
-        raise Refusal("too-large", f"more than {limits.slices:,} slices at once")
+        raise _TooMuch("too-large", f"more than {limits.slices:,} slices at once")
     if pixels > limits.total_pixels:
-        raise Refusal("too-large", f"more than {limits.total_pixels:,} pixels at once")
+        raise _TooMuch("too-large", f"more than {limits.total_pixels:,} pixels at once")
 
 
 def _refusal(name: str, error: ImageError) -> Refusal:
