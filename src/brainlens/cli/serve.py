@@ -46,11 +46,12 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve the web page and the JSON API, on this machine alone unless told otherwise."""
     _need()
+    from brainlens.deploy.answering import box
     from brainlens.deploy.service import server
     from brainlens.deploy.service.settings import MEGABYTE, Limits, Settings
 
     settings = Settings(
-        model or _shipped(), token=server.read_token(token_file),
+        model or box(), token=server.read_token(token_file),
         audit_key=server.read_key(audit_key),
         limits=Limits(queue=queue, upload=upload_mb * MEGABYTE), **told,
     )  # fmt: skip
@@ -100,13 +101,3 @@ def _need() -> None:
     for name in ("fastapi", "uvicorn", "sqlalchemy", "alembic", "prometheus_client"):
         if importlib.util.find_spec(name) is None:
             raise UserError(f"{name} is not installed. Run: pip install 'brainlens[serve]'")
-
-
-def _shipped() -> Path:
-    """The classifier within the package; raises UserError where there is none."""
-    import brainlens.deploy
-
-    found = sorted(Path(brainlens.deploy.__file__).parent.rglob("*classifier*.onnx"))
-    if not found:
-        raise UserError("no model is shipped here. Give --model; make one: brainlens export RUN")
-    return found[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -35,7 +36,10 @@ Serve = Callable[..., AbstractContextManager["Server"]]
 
 
 def write_model(path: Path) -> Path:
-    """An export whose logits are the means of the picture's four quarters, times 4."""
+    """An export whose logits are the means of the picture's four quarters, times 4.
+
+    They are its evidence of a tumour too, laid out as the quarters lie, and its embedding.
+    """
     from onnx import TensorProto, helper, numpy_helper, save
 
     weights = np.zeros((3 * SIZE * SIZE, 4), np.float32)
@@ -46,18 +50,27 @@ def write_model(path: Path) -> Path:
         weights[:, k] = mask.ravel()
     graph = helper.make_graph(
         [helper.make_node("Flatten", ["pictures"], ["flat"]),
-         helper.make_node("MatMul", ["flat", "weights"], ["logits"])],
+         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+         helper.make_node("Reshape", ["logits", "shape"], ["evidence"]),
+         helper.make_node("Identity", ["logits"], ["embedding"])],
         "quarters",
         [helper.make_tensor_value_info("pictures", TensorProto.FLOAT, ["n", 3, SIZE, SIZE])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 4])],
-        [numpy_helper.from_array(weights, "weights")],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 4]),
+         helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["n", 1, 2, 2]),
+         helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 4])],
+        [numpy_helper.from_array(weights, "weights"),
+         numpy_helper.from_array(np.array([-1, 1, 2, 2], np.int64), "shape")],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    bank = np.concatenate([np.eye(4), 2 * np.eye(4)]).astype("<f2")
     meaning = {
         "kind": "classifier", "labels": LABELS, "temperature": 1.0,
         "conformal": [round(0.01 * n, 2) for n in range(100)],
         "preprocessing": {"size": SIZE, "fit": "stretch", "crop": False,
                           "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]},
+        "novelty": {"limit": 1e6},
+        "bank": {"float16": base64.b64encode(bank.tobytes()).decode("ascii"), "dimensions": 4,
+                 "labels": LABELS * 2, "names": [f"case{n}" for n in range(8)]},
         "use": "research use, not a medical device",
     }  # fmt: skip
     helper.set_model_props(model, {"brainlens": json.dumps(meaning)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from brainlens.deploy.answering import answer_inputs
 from brainlens.deploy.classifier import Classifier
 from tests.deploy.service.conftest import LABELS, SAMPLE, png
 
@@ -31,11 +33,14 @@ def nifti(values: np.ndarray[Any, Any]) -> bytes:
 
     import nibabel
 
-    image = nibabel.nifti1.Nifti1Image(values, np.diag([1.0, 1.0, 3.0, 1.0]))
+    make: Any = nibabel.nifti1.Nifti1Image
+    image = make(values, np.diag([1.0, 1.0, 3.0, 1.0]))
     return gzip.compress(image.to_bytes())
 
 
-def dicom(values: np.ndarray[Any, Any], number: int, *, series: str = "1.2.3", modality: str = "MR") -> bytes:
+def dicom(
+    values: np.ndarray[Any, Any], number: int, *, series: str = "1.2.3", modality: str = "MR"
+) -> bytes:
     """A slice of a series, at `number` mm along the body."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
@@ -63,11 +68,13 @@ HEAD = np.asarray(Image.open(SAMPLE).convert("L")).astype(np.uint16)
 
 def test_a_picture_is_answered_as_on_the_command_line(client: TestClient, model: Path) -> None:
     ours = post(client, (SAMPLE.name, SAMPLE.read_bytes()))["slices"][0]
-    (theirs,), _ = Classifier(model).classify([SAMPLE], coverage=0.95)
+    (answer,), _ = Classifier(model).classify([SAMPLE], coverage=0.95)
+    theirs = answer.finding
     assert ours["predicted"] == theirs.predicted
     for label, p in theirs.probabilities.items():
         assert ours["probabilities"][label] == pytest.approx(p, abs=1e-6)
     assert tuple(ours["candidates"]) == theirs.candidates
+    assert [one["name"] for one in ours["similar"]] == [one.name for one in theirs.similar]
     assert ours["suspicion"] == pytest.approx(1 - theirs.probabilities["none"])
 
 
@@ -121,6 +128,32 @@ def test_what_is_no_slice_of_a_head_is_refused_with_a_reason(client: TestClient)
     assert "does not look like a slice" in one["refusal"]
     assert one["suspicion"] is None
     assert document["studies"][0]["pooled"] is None
+
+
+def test_the_heat_map_lies_over_the_picture_as_the_network_saw_it(client: TestClient) -> None:
+    """A head whose right lower quarter is bright: there the evidence is, and nowhere more."""
+    picture = HEAD.astype(np.uint8) // 2
+    picture[picture.shape[0] // 2 :, picture.shape[1] // 2 :] += 120
+    heat = post(client, ("a.png", png(picture)))["slices"][0]["heat"]
+    grid = np.frombuffer(base64.b64decode(heat["data"]), np.uint8)
+    grid = grid.reshape(heat["height"], heat["width"])
+    half = grid.shape[0] // 2
+    quarters = [grid[:half, :half], grid[:half, half:], grid[half:, :half], grid[half:, half:]]
+    assert int(np.argmax([one.mean() for one in quarters])) == 3
+
+
+def test_a_study_is_pooled_as_on_the_command_line(
+    client: TestClient, model: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(3)
+    volume = np.stack([HEAD * rng.uniform(0.3, 1) for _ in range(7)], 2).astype(np.int16)
+    (tmp_path / "v.nii.gz").write_bytes(nifti(volume))
+    (theirs,) = answer_inputs([tmp_path / "v.nii.gz"], model).studies
+    (ours,) = post(client, ("v.nii.gz", nifti(volume)))["studies"]
+    assert ours["pooled"]["predicted"] == theirs.predicted
+    assert ours["pooled"]["judged"] == theirs.judged
+    assert ours["pooled"]["suspicion"] == pytest.approx(theirs.suspicion, abs=1e-6)
+    assert ours["pooled"]["probabilities"] == pytest.approx(theirs.probabilities, abs=1e-6)
 
 
 def test_a_volume_tells_its_progress_line_by_line(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The audit log shows every edit, removal and other order, and the history may not differ from it."""
+"""The audit log shows every edit, removal and other order; the history may not differ from it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,10 @@ def test_without_the_key_nobody_makes_the_chain_anew(tmp_path: Path) -> None:
 
 def test_the_database_itself_refuses_to_change_the_log(history: History) -> None:
     for statement in ("UPDATE audit_log SET who='x'", "DELETE FROM audit_log"):
-        with pytest.raises(sa.exc.DatabaseError, match="append-only"), history.engine.begin() as one:
+        with (
+            pytest.raises(sa.exc.DatabaseError, match="append-only"),
+            history.engine.begin() as one,
+        ):
             one.exec_driver_sql(statement)
 
 
@@ -132,7 +135,9 @@ TEXT_COLUMNS = ("at", "who", "action", "subject", "input", "model", "answer", "c
                 "digest")  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(column=st.sampled_from(TEXT_COLUMNS), seq=st.integers(1, 5), place=st.integers(0, 400))
 def test_any_single_letter_changed_is_found(
     history: History, column: str, seq: int, place: int

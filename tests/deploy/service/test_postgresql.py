@@ -48,7 +48,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         data.mkdir()
         as_user(data, "initdb", "-D", str(data), "-U", "brainlens", "--auth=trust", "-N")
         options = f"-p {port} -c listen_addresses=127.0.0.1 -k {data} -c fsync=off"
-        as_user(data, "pg_ctl", "-D", str(data), "-l", str(data / "log"), "-w", "-o", options, "start")
+        as_user(
+            data, "pg_ctl", "-D", str(data), "-l", str(data / "log"), "-w", "-o", options, "start"
+        )
         try:
             yield f"postgresql://brainlens@127.0.0.1:{port}/postgres"
         finally:
@@ -57,7 +59,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_two_servers_write_one_chain(url: str, tmp_path: Path) -> None:
     histories = [History(open_database(url, tmp_path)) for _ in range(2)]
-    written = [histories[n % 2].keep(document(f"r{n}", reader="Dr. Wu"), "A @ x") for n in range(20)]
+    written = [
+        histories[n % 2].keep(document(f"r{n}", reader="Dr. Wu"), "A @ x") for n in range(20)
+    ]
     assert sorted(one.result(60) for one in written) == list(range(1, 21))
     said = {"slice": 0, "verdict": "other", "label": "none", "note": "腦", "reader": "B"}
     assert histories[0].comment(document("r3"), said, "B @ x").result(60) == 21

@@ -71,12 +71,11 @@ def test_killed_in_the_middle_it_has_every_acknowledged_reading(
     model: Path, tmp_path: Path
 ) -> None:
     names: list[str] = []
-    with serving(model, tmp_path / "s") as running:
-        with ThreadPoolExecutor(3) as pool:
-            for _ in range(3):
-                pool.submit(post_until_it_dies, running, names)
-            time.sleep(1.5)
-            os.kill(running.process.pid, signal.SIGKILL)
+    with serving(model, tmp_path / "s") as running, ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            pool.submit(post_until_it_dies, running, names)
+        time.sleep(1.5)
+        os.kill(running.process.pid, signal.SIGKILL)
     assert names
     with serving(model, tmp_path / "s") as again:
         assert set(names) <= kept(again.url)
@@ -88,7 +87,9 @@ def test_killed_in_the_middle_it_has_every_acknowledged_reading(
 def test_told_to_stop_it_answers_what_it_accepted(model: Path, tmp_path: Path) -> None:
     with serving(model, tmp_path / "s") as running:
         with socket.create_connection(("127.0.0.1", running.port)) as line:
-            head = f"POST /api/v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}"
+            head = (
+                f"POST /api/v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}"
+            )
             head += f"\r\nContent-Type: {KIND['Content-Type']}\r\nConnection: close\r\n\r\n"
             line.sendall(head.encode() + BODY[:500])
             time.sleep(0.3)
@@ -160,7 +161,9 @@ def test_tls_and_a_token_from_a_file(model: Path, tmp_path: Path) -> None:
         url = running.url.replace("http:", "https:") + "/api/v1/readings"
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(url, context=trust, timeout=30)
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token.read_text().strip()}"})
+        request = urllib.request.Request(
+            url, headers={"Authorization": f"Bearer {token.read_text().strip()}"}
+        )
         with urllib.request.urlopen(request, context=trust, timeout=30) as answer:
             assert "max-age" in answer.headers["strict-transport-security"]
 
@@ -182,7 +185,11 @@ def test_what_would_let_everybody_in_or_cannot_start_is_refused(
 
 def test_weak_tokens_and_keys_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secret"
-    for text, words in (("short", "16 ASCII"), ("", "is empty"), ("with a space in it all", "spaces")):
+    for text, words in (
+        ("short", "16 ASCII"),
+        ("", "is empty"),
+        ("with a space in it all", "spaces"),
+    ):
         file.write_text(text)
         with pytest.raises(UserError, match=words):
             server.read_token(file)

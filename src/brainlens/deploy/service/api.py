@@ -13,7 +13,13 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from brainlens.deploy.service import schemas
 from brainlens.deploy.service.album import png
 from brainlens.deploy.service.desk import Desk
-from brainlens.deploy.service.downloads import FEEDBACK_COLUMNS, dicom_sr, reading_csv, report, table
+from brainlens.deploy.service.downloads import (
+    FEEDBACK_COLUMNS,
+    dicom_sr,
+    reading_csv,
+    report,
+    table,
+)
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.uploads import plain
 
@@ -42,7 +48,9 @@ def router() -> APIRouter:
         responses=refusals(404, 408, 415, 422, 429), summary="Classify one or many files",
     )(classify)  # fmt: skip
     routes.get("/readings", response_model=schemas.Lines, responses=refusals(422))(listed)
-    routes.get("/readings/{name}", response_model=schemas.Reading, responses=refusals(404, 422))(one)
+    routes.get("/readings/{name}", response_model=schemas.Reading, responses=refusals(404, 422))(
+        one
+    )
     routes.get("/readings/{name}/csv", response_class=Response, responses=_file("text/csv"))(as_csv)
     routes.get(
         "/readings/{name}/report", response_class=Response, responses=_file("text/html")

@@ -1,7 +1,7 @@
 """Owns the audit log: who asked what of which model, when, and what it answered, in a chain.
 
-Each entry's digest covers the entry, the digest before it and the digest of the row it tells of; the
-head records how many there are. So an edit, a removal (of the last ones too) or another order shows.
+Each entry's digest covers the entry, the digest before it and the digest of the row it tells of;
+the head records how many there are. So an edit, a removal (of the tail too) or another order shows.
 With a key, kept where the database's keeper has no access, nobody without it can make the chain
 anew. Haber and Stornetta, "How to Time-Stamp a Digital Document", 1991.
 """
@@ -51,9 +51,7 @@ def append(connection: sa.Connection, key: bytes, **fields: str) -> int:
     entry: dict[str, Any] = {**fields, "seq": head.seq + 1, "previous": head.digest}
     entry["digest"] = entry_digest(entry, key)
     connection.execute(sa.insert(AUDIT_LOG).values(entry))
-    connection.execute(
-        sa.update(AUDIT_HEAD).values(seq=entry["seq"], digest=entry["digest"])
-    )
+    connection.execute(sa.update(AUDIT_HEAD).values(seq=entry["seq"], digest=entry["digest"]))
     return int(entry["seq"])
 
 
@@ -77,7 +75,7 @@ def faults(connection: sa.Connection, key: bytes, expected: str = "") -> Iterato
             number = row["seq"]
         elif row["previous"] != previous:
             yield f"entry {number} does not follow the one before it"
-        if not hmac.compare_digest(entry_digest(row, key), row["digest"]):
+        if not hmac.compare_digest(entry_digest(dict(row), key), row["digest"]):
             yield f"entry {number} was changed, or the key is another one"
         told[number], previous = row["content"], row["digest"]
         met = met or previous == expected

@@ -1,6 +1,6 @@
 """Owns the way to a database: SQLite in the server's folder, or PostgreSQL by its URL.
 
-Leaves: an engine whose tables are up to date, and whose every commit is on the disk when it returns.
+Leaves: an engine whose tables are up to date, whose commits are on the disk when they return.
 """
 
 from __future__ import annotations

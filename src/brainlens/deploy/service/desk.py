@@ -42,7 +42,9 @@ class Desk:
         self.work.mkdir(parents=True, exist_ok=True)
         self.sight = Sight(settings.model)
         self.enhancer = Enhancer(settings.upscaler, settings.stylist, limits)
-        self.album = Album(limits.album, settings.folder / "images" if settings.keep_images else None)
+        self.album = Album(
+            limits.album, settings.folder / "images" if settings.keep_images else None
+        )
         engine = open_database(settings.database, settings.folder)
         self.history = History(engine, settings.audit_key)
         self._batcher = Batcher(self.sight.judge, limits.batch, done=self.gauges.batch_done)

@@ -144,11 +144,13 @@ def _nearness(original: Array, after: Array, bicubic: Array) -> dict[str, Any]:
 
 
 def _grey(picture: Array) -> Array:
-    return picture if picture.ndim == 2 else np.asarray(Image.fromarray(picture).convert("L"))
+    if picture.ndim == 2:
+        return picture
+    return np.asarray(Image.fromarray(picture).convert("L"))
 
 
 def _whole(values: Array) -> Array:
-    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(values, 0, 255)), np.uint8)
 
 
 def _document(before: Array, after: Array, method: str, mark: str) -> dict[str, Any]:

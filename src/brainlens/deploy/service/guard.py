@@ -1,6 +1,6 @@
 """Owns the door: what is turned away before anything is read, and what every answer carries.
 
-A plain ASGI layer around the app. Turned away are other hosts' names, posts from other sites' pages,
+A plain ASGI layer around the app. Turned away are other hosts' names, posts of other sites' pages,
 callers without the token, requests past the queue, bodies too large or too slow. Every answer
 carries a content policy that lets the page load nothing but its own files.
 """
@@ -38,6 +38,7 @@ HEADERS = {
     "cache-control": "no-store",
 }
 _OPEN = ("/healthz", "/readyz")  # for orchestrators; the page itself holds nothing secret
+_YEAR = "max-age=31536000"
 _SAFE = {"GET", "HEAD"}
 _FORMS = ("/api/v1/classify", "/api/v1/enhance", "/api/v1/style")  # take files, and work long
 _SMALL = 64 * 1024  # bytes of any other body
@@ -160,8 +161,9 @@ def _check_origin(headers: MutableMapping[str, str], host: str) -> None:
 
 def _with_headers(given: list[tuple[bytes, bytes]], scheme: str) -> list[tuple[bytes, bytes]]:
     present = {key.lower() for key, _ in given}
-    more = HEADERS | ({"strict-transport-security": "max-age=31536000"} if scheme == "https" else {})
+    more = HEADERS | ({"strict-transport-security": _YEAR} if scheme == "https" else {})
     return [
         *given,
-        *((key.encode(), text.encode()) for key, text in more.items() if key.encode() not in present),
+        *((key.encode(), text.encode()) for key, text in more.items()
+          if key.encode() not in present),
     ]  # fmt: skip

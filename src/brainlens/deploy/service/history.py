@@ -82,7 +82,7 @@ class History:
             return document | {"entry": found.entry, "feedback": [dict(row) for row in said]}
 
     def listed(self, search: str, before: int, most: int) -> list[Row]:
-        """Readings in one line each, the latest first, below an entry's number where one is given."""
+        """Readings in one line each, the latest first, before an entry where one is given."""
         columns = [column for column in READINGS.c if column.name != "document"]
         query = sa.select(*columns).order_by(READINGS.c.entry.desc()).limit(most)
         if before:

@@ -81,7 +81,7 @@ def _small(values: Array) -> Array:
     if longest <= SIDE:
         return values
     width, height = (max(1, round(side * SIDE / longest)) for side in values.shape[::-1])
-    image = Image.fromarray(values.astype(np.float32), "F")
+    image = Image.fromarray(values.astype(np.float32))
     return np.asarray(image.resize((width, height), Image.Resampling.BOX))
 
 

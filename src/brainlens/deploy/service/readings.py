@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from brainlens.core.provenance import now
+from brainlens.data.studies import POOLED
 from brainlens.deploy.service.planes import Plane
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.sight import Seen, Sight
 
 USE = "Research use, not a medical device."
-_SHARE, _LEAST = 0.1, 3  # of a study's judged slices, the most suspicious, that are pooled
 
 Document = dict[str, Any]
 
@@ -80,16 +80,15 @@ def study_documents(planes: Sequence[Plane], slices: Sequence[Document]) -> list
 
 
 def pooled(slices: Sequence[Document]) -> Document | None:
-    """One answer for a study: the mean over its most suspicious slices that could be judged.
+    """One answer for a study, as `data/studies.py` has it for the command line.
 
-    A tumour is in some slices only, so a mean over all would hide it. The figure is a way to sort
-    studies; it is not calibrated as that of one slice is.
+    The figure is a way to sort studies; it is not calibrated as that of one slice is.
     """
     judged = [one for one in slices if not one["refusal"]]
     if not judged:
         return None
     judged.sort(key=lambda one: -float(one["suspicion"]))
-    some = judged[: max(_LEAST, round(_SHARE * len(judged)))]
+    some = judged[:POOLED]
     labels = list(some[0]["probabilities"])
     means = {
         label: float(np.mean([one["probabilities"][label] for one in some])) for label in labels

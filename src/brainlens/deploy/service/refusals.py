@@ -33,7 +33,7 @@ KINDS: dict[str, Kind] = {
     "broken-file": Kind(422, "Export the file again."),
     "invalid": Kind(422, "Correct the named field."),
     "busy": Kind(429, "Send it again after the seconds in Retry-After."),
-    "fault": Kind(500, "Look at the server's log; a restart is safe, nothing acknowledged is lost."),
+    "fault": Kind(500, "Look at the server's log; nothing that was acknowledged is lost."),
     "not-built": Kind(501, "This installation has no such part; see docs/serve.md."),
     "not-ready": Kind(503, "Send it again in a moment."),
     "too-long": Kind(503, "Send fewer slices at once."),

@@ -1,4 +1,4 @@
-"""Owns the routes beside the readings: the model, the samples, enlarging, style, health, figures."""
+"""Owns the routes beside the readings: model, samples, enlarging, style, health, figures."""
 
 from __future__ import annotations
 

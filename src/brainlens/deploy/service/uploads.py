@@ -19,6 +19,7 @@ import numpy as np
 from brainlens.core.errors import ImageError
 from brainlens.core.images import open_image
 from brainlens.core.slices import read_slices
+from brainlens.data.scans import shows_something
 from brainlens.deploy.service import archives, headers
 from brainlens.deploy.service.planes import Plane, digest_of, of_picture, of_slice
 from brainlens.deploy.service.refusals import Refusal
@@ -42,9 +43,7 @@ class Upload:
     digest: str = ""  # over the files, in their order
 
 
-def read_upload(
-    files: Sequence[tuple[str, BinaryIO]], folder: Path, limits: Limits
-) -> Upload:
+def read_upload(files: Sequence[tuple[str, BinaryIO]], folder: Path, limits: Limits) -> Upload:
     """Planes in the order of the studies, within each in the order of the body.
 
     Raises Refusal where limits are passed, or no file is readable. `folder` is for scans at work.
@@ -139,6 +138,7 @@ def _scan(name: str, content: bytes, ending: str, digest: str, place: Path) -> I
     """The slices of a DICOM file or a volume, by way of a file of our own naming."""
     path = place / f"scan{ending}"
     path.write_bytes(content)
+    shown = False
     try:
         for one in read_slices(path):
             series = str(one.facts.get("series", ""))
@@ -147,7 +147,12 @@ def _scan(name: str, content: bytes, ending: str, digest: str, place: Path) -> I
             study = f"scan:{name}:{digest}" if alone else f"series:{series}"
             if not np.isfinite(one.values).any():
                 raise Refusal("broken-file", f"{name}: holds no numbers")
+            if one.planes > 1 and not shows_something(one.shown()):
+                continue
+            shown = True
             yield of_slice(one, name=name, study=study, title=shown_name(title), digest=digest)
+        if not shown:
+            raise Refusal("broken-file", f"{name}: holds nothing but blank planes")
     except ImageError as error:
         raise ImageError(name, error.got, "a whole scan", "Export it again") from None
     finally:
@@ -183,5 +188,3 @@ def _in_order(planes: list[Plane]) -> list[Plane]:
     """Studies as they came, the planes of each along the body."""
     order = {key: n for n, key in reversed(list(enumerate(one.study for one in planes)))}
     return sorted(planes, key=lambda one: (order[one.study], one.place))
-
-

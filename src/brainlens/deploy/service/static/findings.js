@@ -30,7 +30,6 @@ function answer(reading, one) {
   one.flags.length
     ? make("ul", { className: "chips flags" }, one.flags.map((flag) => make("li", {}, flagWords(flag))))
     : make("p", { className: "quiet" }, t("flags.none")),
-  one.heat ? make("p", { className: "quiet" }, t("heat.why")) : null,
   one.similar.length ? similar(one.similar) : null);
 }
 
@@ -44,7 +43,7 @@ function bars(one) {
 }
 
 function similar(cases) {
-  return make("div", { className: "wide" }, make("table", {}, make("caption", {}, t("similar")),
+  return make("div", { className: "wide" }, make("h3", {}, t("similar")), make("table", { "aria-label": t("similar") },
     make("thead", {}, make("tr", {}, ["case", "label"].map((key) => make("th", { scope: "col" }, t(key))), make("th", { scope: "col", className: "n" }, t("distance")))),
     make("tbody", {}, cases.map((one) => make("tr", {}, make("td", { className: "name" }, one.name), make("td", {}, labelWords(one.label)),
       make("td", { className: "n" }, one.distance === null ? "–" : one.distance.toFixed(3)))))));

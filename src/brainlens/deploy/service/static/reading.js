@@ -14,7 +14,7 @@ export class Sheet {
     Object.assign(this, { place, reading, given });
     this.path = `/readings/${reading.id}`;
     this.sorted = "suspicion";
-    this.opacity = 50;
+    this.opacity = 60;
     this.pictures = new Map(); // thumbnails: object URLs by index
     this.at = this.order()[0];
     this.keys = (event) => this.key(event);
@@ -81,7 +81,7 @@ export class Sheet {
     });
     this.hands = make("div", { className: "row" }, tool("window"), tool("pan"),
       make("button", { type: "button", textContent: t("reset"), on: { click: () => this.viewer.reset() } }));
-    return make("div", {}, make("div", { className: "tools" }, sliders, this.hands), make("p", { className: "quiet" }, t("keys")));
+    return make("div", {}, make("div", { className: "tools" }, sliders, this.hands), this.heatWords = make("p", { className: "quiet" }, t("heat.why")), make("p", { className: "quiet keys" }, t("keys")));
   }
 
   stripCard() {
@@ -159,6 +159,7 @@ export class Sheet {
     Object.assign(this.inputs.zoom.input, { min: 0.5, max: 12, step: 0.1 });
     Object.assign(this.inputs.heat.input, { min: 0, max: 100, step: 5, value: this.opacity });
     this.inputs.heat.box.hidden = !one.heat;
+    this.heatWords.hidden = !one.heat;
     this.viewer.show(one, buffer);
   }
 
@@ -209,7 +210,7 @@ export class Sheet {
     const acts = {
       ArrowRight: () => this.step(1), ArrowLeft: () => this.step(-1), "0": () => this.viewer.reset(),
       "+": () => this.viewer.setZoom(this.viewer.zoom * 1.2), "=": () => this.viewer.setZoom(this.viewer.zoom * 1.2),
-      "-": () => this.viewer.setZoom(this.viewer.zoom / 1.2), h: () => this.setHeat(this.opacity ? 0 : 50),
+      "-": () => this.viewer.setZoom(this.viewer.zoom / 1.2), h: () => this.setHeat(this.opacity ? 0 : 60),
     };
     const act = acts[event.key] ?? acts[event.key.toLowerCase()];
     if (act) { event.preventDefault(); act(); }

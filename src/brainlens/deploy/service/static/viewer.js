@@ -1,15 +1,5 @@
 // Owns the screen: one slice's values through a window, zoomed and moved, with its heat map over it.
 
-const HEAT = [[0, 0, 0, 0], [0.25, 60, 10, 110], [0.5, 190, 40, 85], [0.75, 245, 130, 30], [1, 252, 245, 150]];
-
-function heatColour(v) {
-  const last = HEAT.findIndex(([at]) => at >= v);
-  if (last <= 0) return HEAT[0].slice(1);
-  const [a, b] = [HEAT[last - 1], HEAT[last]];
-  const share = (v - a[0]) / (b[0] - a[0]);
-  return [1, 2, 3].map((c) => a[c] + share * (b[c] - a[c]));
-}
-
 function heatCanvas(heat) {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [heat.width, heat.height];
@@ -17,7 +7,7 @@ function heatCanvas(heat) {
   const image = new ImageData(heat.width, heat.height);
   bytes.forEach((byte, n) => {
     const v = byte / 255;
-    image.data.set([...heatColour(v), Math.round(255 * Math.min(1, 1.6 * v))], 4 * n);
+    image.data.set([255, 220 * (1 - v), 0, 255 * Math.min(1, 2 * v)], 4 * n); // as deploy/heatmaps.py
   });
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
@@ -28,7 +18,7 @@ export class Viewer {
   constructor(canvas, { changed, turned }) {
     Object.assign(this, { canvas, changed, turned });
     this.tool = "window";
-    this.opacity = 0.5;
+    this.opacity = 0.6;
     this.pointers = new Map();
     this.slice = null;
     canvas.addEventListener("pointerdown", (event) => this.down(event));

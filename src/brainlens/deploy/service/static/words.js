@@ -46,7 +46,7 @@ export const WORDS = {
     "e.too-long": "It took too long.", "n.too-long": "Send fewer slices at once.",
     "label.glioma": "Glioma", "label.meningioma": "Meningioma", "label.pituitary": "Pituitary tumour", "label.none": "No tumour", "label.no": "No tumour", "label.yes": "Tumour", "label.tumour": "Tumour",
     "flag.blank": "blank", "flag.dark": "too dark", "flag.blurred": "blurred", "flag.tiny": "too small", "flag.odd-size": "odd size", "flag.text": "letters or marks", "flag.border": "bright border", "flag.inverted": "inverted", "flag.not-a-slice": "not a slice of a head",
-    "why.head": "This does not look like a slice of a head.", "why.blank": "The picture is blank.", "why.dark": "The picture is too dark to be judged.", "why.small": "The picture is too small to be judged.",
+    "why.head": "This does not look like a slice of a head.", "why.blank": "The picture shows next to nothing.", "why.dark": "The picture is nearly black.", "why.strange": "The picture is unlike every picture the model learned from ({n} times the limit).",
   },
   "zh-Hant": {
     skip: "跳到內容", sections: "頁面", language: "語言", theme: "外觀",
@@ -93,11 +93,12 @@ export const WORDS = {
     "e.too-long": "處理時間過長。", "n.too-long": "請減少一次傳送的切片。",
     "label.glioma": "神經膠質瘤", "label.meningioma": "腦膜瘤", "label.pituitary": "腦下垂體瘤", "label.none": "無腫瘤", "label.no": "無腫瘤", "label.yes": "腫瘤", "label.tumour": "腫瘤",
     "flag.blank": "空白", "flag.dark": "過暗", "flag.blurred": "模糊", "flag.tiny": "過小", "flag.odd-size": "尺寸異常", "flag.text": "文字或標記", "flag.border": "明亮邊框", "flag.inverted": "反相", "flag.not-a-slice": "不像頭部切片",
-    "why.head": "這看起來不像頭部切片。", "why.blank": "影像是空白的。", "why.dark": "影像過暗，無法判讀。", "why.small": "影像過小，無法判讀。",
+    "why.head": "這看起來不像頭部切片。", "why.blank": "影像幾乎是空白的。", "why.dark": "影像幾乎全黑。", "why.strange": "影像與模型學過的所有影像都不相似（為界限的 {n} 倍）。",
   },
 };
 
-const REASONS = [[/slice of a head|not a slice/i, "why.head"], [/blank/i, "why.blank"], [/too dark/i, "why.dark"], [/too small/i, "why.small"]];
+// What deploy/classifier.py answers with; anything else is shown as it comes.
+const REASONS = [[/slice of a head/, "why.head"], [/next to nothing/, "why.blank"], [/nearly black/, "why.dark"], [/unlike every picture/, "why.strange"]];
 
 let language = "en";
 export const current = () => language;
@@ -111,10 +112,10 @@ export function t(key, given = {}) {
 
 const known = (key) => (WORDS.en[key] ? t(key) : null);
 export const labelWords = (label) => known(`label.${label}`) ?? label;
-export const reasonWords = (reason) => {
-  const found = language !== "en" && REASONS.find(([words]) => words.test(reason));
-  return found ? t(found[1]) : reason.charAt(0).toUpperCase() + reason.slice(1);
-};
+export const reasonWords = (reasons) => reasons.split("; ").map((reason) => {
+  const found = REASONS.find(([words]) => words.test(reason));
+  return found ? t(found[1], { n: /[\d.]+/.exec(reason)?.[0] }) : reason;
+}).join(" ");
 export function flagWords(flag) {
   const [name, value] = flag.split("=");
   return (known(`flag.${name}`) ?? name) + (value ? ` (${value})` : "");
