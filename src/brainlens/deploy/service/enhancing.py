@@ -65,7 +65,11 @@ class Enhancer:
     ) -> dict[str, Any]:  # fmt: skip
         """A picture enlarged; with `check` it is first made small and then compared with itself."""
         if method not in self.methods:
-            raise Refusal("not-built", f"method {method[:40]}: here are {', '.join(self.methods)}")
+            known = method == "esrgan"  # but without its file
+            here = ", ".join(self.methods)
+            raise Refusal(
+                "not-built" if known else "invalid", f"method {method[:40]}: expected one of {here}"
+            )
         if method == "esrgan" and scale != 4:
             raise Refusal("invalid", f"scale {scale}: esrgan enlarges 4 times")
         before, original = self._pixels(name, content, folder), None
