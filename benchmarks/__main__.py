@@ -23,6 +23,7 @@ from benchmarks import (
     backbones,
     predicting,
     seed_a,
+    serve,
     startup,
     study,
     training,
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "upscale-memory": upscale.measure_memory,
     "backbones": backbones.measure,
     "predicting": predicting.measure,
+    "serve": serve.measure,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 
