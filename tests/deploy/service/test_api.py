@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
@@ -52,7 +53,7 @@ def dicom(
     data.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, generate_uid()
     data.PatientName, data.Modality, data.SeriesInstanceUID = "Doe^Jane", modality, series
-    data.InstanceNumber = 100 - number
+    data.InstanceNumber, data.StudyInstanceUID = 100 - number, "1.2"
     data.ImagePositionPatient, data.ImageOrientationPatient = [0, 0, number], [1, 0, 0, 0, 1, 0]
     data.Rows, data.Columns = values.shape
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -195,6 +196,22 @@ def test_a_reading_is_found_again_and_can_be_taken_away(client: TestClient) -> N
     assert "Dr. Who" in page
     assert "data:image/png" in page
     assert client.get("/api/v1/readings/0123456789abcdef").status_code == 404
+
+
+def test_a_series_is_taken_away_as_a_structured_report_of_its_patient(client: TestClient) -> None:
+    document = post(client, *[(f"{n}.dcm", dicom(HEAD * (3 + n), n)) for n in range(4)])
+    answer = client.get(f"/api/v1/readings/{document['id']}/dicom-sr")
+    assert answer.status_code == 200, answer.text
+    report = pydicom.dcmread(io.BytesIO(answer.content))
+    assert (report.Modality, report.PatientName) == ("SR", "Doe^Jane")
+    text = str(report)
+    best = document["studies"][0]["pooled"]["predicted"]
+    assert best in text
+    shown = 100 * document["studies"][0]["pooled"]["probabilities"][best]
+    assert f"'{shown:.3f}".rstrip("0") in text
+    assert "Doe" not in (client.get(f"/api/v1/readings/{document['id']}").text)
+    picture = post(client, (SAMPLE.name, SAMPLE.read_bytes()))["id"]
+    assert client.get(f"/api/v1/readings/{picture}/dicom-sr").status_code == 422
 
 
 def test_what_a_reader_says_is_kept_for_training(client: TestClient) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -140,6 +142,16 @@ def test_with_a_token_nothing_but_the_page_and_its_health_is_open(
                 assert client.get(path, headers=sent).status_code == 401
             right = {"authorization": f"Bearer {token}"}
             assert client.get(path, headers=right).status_code == 200
+
+
+def test_scans_that_a_killed_server_left_are_removed(model: Path, tmp_path: Path) -> None:
+    for name, age in (("upload-old", 4000), ("upload-new", 10)):
+        (tmp_path / "work" / name).mkdir(parents=True)
+        (tmp_path / "work" / name / "scan.dcm").write_text("a patient")
+        then = time.time() - age
+        os.utime(tmp_path / "work" / name, (then, then))
+    asyncio.run(Desk(Settings(model, tmp_path)).close())
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["upload-new"]
 
 
 def test_every_answer_carries_the_policy(standing: TestClient) -> None:

@@ -260,9 +260,9 @@ def test_everything_can_be_done_with_the_keyboard_alone(page: Any) -> None:
     page.wait_for_selector("#result .answer, #result .refusal")
     until(page, "document.querySelector('#tool-level')?.max > 0")
     page.keyboard.press("+")
-    assert page.locator("output[for=tool-zoom]").inner_text() .startswith("1.2")
+    assert page.locator("output[for=tool-zoom]").inner_text().startswith("1.2")
     page.keyboard.press("0")
-    assert page.locator("output[for=tool-zoom]").inner_text() .startswith("1.0")
+    assert page.locator("output[for=tool-zoom]").inner_text().startswith("1.0")
     page.keyboard.press("h")
     assert page.locator("output[for=tool-heat]").inner_text() == "0 %"
     rng = np.random.default_rng(7)

@@ -30,6 +30,7 @@ class Album:
         """At most so many bytes in memory; a folder only where pictures are to be kept."""
         self._most, self._folder = most, folder
         self._held: OrderedDict[str, list[Array]] = OrderedDict()
+        self._headers: dict[str, list[bytes]] = {}  # never kept on the disk: they name patients
         self._size = 0
         self._lock = threading.Lock()
 
@@ -43,9 +44,23 @@ class Album:
                     np.savez_compressed(stream, values=one)
         with self._lock:
             self._held[reading] = values
-            self._size += _bytes(values)
+            self._headers[reading] = [plane.header for plane in planes]
+            self._size += self._bytes(reading)
             while self._size > self._most and len(self._held) > 1:
-                self._size -= _bytes(self._held.popitem(last=False)[1])
+                self._forget(next(iter(self._held)))
+
+    def headers(self, reading: str) -> list[bytes] | None:
+        """The headers of a reading's files; None where they are not held any more."""
+        with self._lock:
+            return self._headers.get(reading)
+
+    def _forget(self, reading: str) -> None:
+        self._size -= self._bytes(reading)
+        del self._held[reading], self._headers[reading]
+
+    def _bytes(self, reading: str) -> int:
+        headers = {id(one): len(one) for one in self._headers[reading]}
+        return sum(one.nbytes for one in self._held[reading]) + sum(headers.values())
 
     def values(self, reading: str, number: int) -> Array | None:
         """One picture; None where it is not held any more. `reading` is a known reading's name."""
@@ -76,7 +91,3 @@ def png(values: Array, shown: dict[str, Any], side: int = 0) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "PNG", compress_level=1)
     return stream.getvalue()
-
-
-def _bytes(values: Sequence[Array]) -> int:
-    return sum(one.nbytes for one in values)

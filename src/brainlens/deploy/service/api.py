@@ -15,12 +15,12 @@ from brainlens.deploy.service.album import png
 from brainlens.deploy.service.desk import Desk
 from brainlens.deploy.service.downloads import (
     FEEDBACK_COLUMNS,
-    dicom_sr,
     reading_csv,
     report,
     table,
 )
 from brainlens.deploy.service.refusals import Refusal
+from brainlens.deploy.service.structured import structured
 from brainlens.deploy.service.uploads import plain
 
 _STREAM = "application/x-ndjson"
@@ -134,10 +134,14 @@ async def as_report(request: Request, name: Name) -> Response:
 
 
 async def as_dicom_sr(request: Request, name: Name) -> Response:
-    """A reading as DICOM SR (TID 1500)."""
+    """A reading as DICOM SR (TID 1500), while its upload is remembered; a zip of several."""
     desk = desk_of(request)
-    content = await desk.ask(dicom_sr, await desk.reading(name))
-    return _saved(content, "application/dicom", f"{name}.dcm")
+    document, headers = await desk.reading(name), desk.album.headers(name)
+    content, ending = await desk.paint(
+        lambda: structured(document, headers, desk.sight.healthy, desk.work)
+    )
+    kind = "application/dicom" if ending == "dcm" else "application/zip"
+    return _saved(content, kind, f"{name}.{ending}")
 
 
 async def values(request: Request, name: Name, number: Number) -> Response:

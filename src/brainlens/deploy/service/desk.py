@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ from brainlens.deploy.service.sight import Sight
 from brainlens.deploy.service.uploads import Upload, read_upload
 
 T = TypeVar("T")
+_LEFT = 3600  # seconds after which work in progress is nobody's any more
 
 
 class Desk:
@@ -40,6 +42,7 @@ class Desk:
         self.settings, self.gauges, limits = settings, Gauges(), settings.limits
         self.work = settings.folder / "work"
         self.work.mkdir(parents=True, exist_ok=True)
+        _clear(self.work)
         self.sight = Sight(settings.model)
         self.enhancer = Enhancer(settings.upscaler, settings.stylist, limits)
         self.album = Album(
@@ -110,6 +113,13 @@ class Desk:
     async def _in(self, pool: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(pool, function, *arguments)
+
+
+def _clear(work: Path) -> None:
+    """Remove what a killed server left: scans may name patients. What is at work now is young."""
+    for path in work.iterdir():
+        if time.time() - path.stat().st_mtime > _LEFT:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def samples() -> dict[str, Path]:

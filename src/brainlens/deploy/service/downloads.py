@@ -1,4 +1,4 @@
-"""Owns a reading as files to take away: CSV, a page to print, DICOM SR where that part is built.
+"""Owns a reading as files to take away: CSV, and a page to print.
 
 Cells that a spreadsheet would run are made text; the page has no script and escapes every name.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import importlib
-import importlib.util
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +16,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from brainlens import __version__
 from brainlens.deploy.service.album import Album, png
-from brainlens.deploy.service.refusals import Refusal
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PRINTED = 60  # pictures of a report at most
@@ -84,16 +81,3 @@ def report(document: Mapping[str, Any], album: Album) -> str:
     return environment.get_template("report.html").render(
         reading=document, ranked=ranked, pictures=pictures, version=__version__
     )
-
-
-def has_sr() -> bool:
-    """Whether `deploy/dicom_sr.py` is built."""
-    return importlib.util.find_spec("brainlens.deploy.dicom_sr") is not None
-
-
-def dicom_sr(document: Mapping[str, Any]) -> bytes:
-    """The reading as DICOM SR (TID 1500), where `deploy/dicom_sr.py` is built."""
-    if not has_sr():
-        raise Refusal("not-built", "DICOM SR is not part of this installation yet")
-    module = importlib.import_module("brainlens.deploy.dicom_sr")
-    return bytes(module.of_reading(document))

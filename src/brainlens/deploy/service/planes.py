@@ -40,6 +40,7 @@ class Plane:
     inverted: bool = False
     colour: float = 0.0  # share of the picture that is clearly coloured
     facts: dict[str, Any] = field(default_factory=dict)
+    header: bytes = field(default=b"", repr=False)  # of a DICOM file, for a structured report
 
 
 def digest_of(content: bytes) -> str:
@@ -47,7 +48,9 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def of_slice(one: Slice, *, name: str, study: str, title: str, digest: str) -> Plane:
+def of_slice(
+    one: Slice, *, name: str, study: str, title: str, digest: str, header: bytes = b""
+) -> Plane:
     """A slice of a DICOM file or a NIfTI volume."""
     finite = one.values[np.isfinite(one.values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
@@ -60,7 +63,7 @@ def of_slice(one: Slice, *, name: str, study: str, title: str, digest: str) -> P
     return Plane(
         numbered, study, title, str(one.facts.get("format", "scan")),
         (place[0] if place[0] is not None else 0.0, place[1], place[2]), digest, one.shown(),
-        deep, low, high, _finite(one.window, low, high), one.inverted, 0.0, facts,
+        deep, low, high, _finite(one.window, low, high), one.inverted, 0.0, facts, header,
     )  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from brainlens import __version__
 from brainlens.deploy.service import schemas
 from brainlens.deploy.service.api import desk_of, refusals
 from brainlens.deploy.service.desk import samples
-from brainlens.deploy.service.downloads import has_sr
 from brainlens.deploy.service.refusals import Refusal
+from brainlens.deploy.service.structured import has_sr
 
 STATIC = FilePath(__file__).parent / "static"
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"

@@ -24,6 +24,7 @@ from brainlens.deploy.service import archives, headers
 from brainlens.deploy.service.planes import Plane, digest_of, of_picture, of_slice
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.settings import Limits
+from brainlens.deploy.service.structured import header_of
 
 _LOG = logging.getLogger("brainlens.serve")
 _NAME = 160  # characters of a name that are kept
@@ -138,6 +139,7 @@ def _scan(name: str, content: bytes, ending: str, digest: str, place: Path) -> I
     """The slices of a DICOM file or a volume, by way of a file of our own naming."""
     path = place / f"scan{ending}"
     path.write_bytes(content)
+    header = header_of(content) if ending == ".dcm" else b""
     shown = False
     try:
         for one in read_slices(path):
@@ -150,7 +152,8 @@ def _scan(name: str, content: bytes, ending: str, digest: str, place: Path) -> I
             if one.planes > 1 and not shows_something(one.shown()):
                 continue
             shown = True
-            yield of_slice(one, name=name, study=study, title=shown_name(title), digest=digest)
+            yield of_slice(one, name=name, study=study, title=shown_name(title), digest=digest,
+                           header=header)  # fmt: skip
         if not shown:
             raise Refusal("broken-file", f"{name}: holds nothing but blank planes")
     except ImageError as error:

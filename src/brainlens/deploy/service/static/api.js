@@ -75,8 +75,9 @@ export async function classify(form, told, signal) {
 
 /** Save what the server sends as a file. */
 export async function save(path, name) {
-  const blob = await (await ask(path)).blob();
-  saveBlob(blob, name);
+  const answer = await ask(path);
+  const given = /filename="([\w.-]+)"/.exec(answer.headers.get("Content-Disposition") ?? "");
+  saveBlob(await answer.blob(), given?.[1] ?? name);
 }
 
 export function saveBlob(blob, name) {

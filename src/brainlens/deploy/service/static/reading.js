@@ -56,7 +56,7 @@ export class Sheet {
   top() {
     const { reading, given } = this;
     const saves = [["save.json", "", "json"], ["save.csv", "/csv", "csv"], ["save.report", "/report", "html"]];
-    if (given.about?.sr) saves.push(["save.sr", "/dicom-sr", "dcm"]);
+    if (given.about?.sr && reading.studies.some((one) => one.kind === "dicom")) saves.push(["save.sr", "/dicom-sr", "dcm"]);
     return make("div", { className: "bar-top" },
       make("h2", {}, reading.name, " ", make("span", { className: "quiet" }, new Date(reading.at).toLocaleString(document.documentElement.lang))),
       make("div", { className: "row", role: "group", "aria-label": t("downloads") },
