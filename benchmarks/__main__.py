@@ -23,6 +23,7 @@ from benchmarks import (
     backbones,
     predicting,
     seed_a,
+    serve,
     startup,
     study,
     style,
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "synth": synth.measure,
     "backbones": backbones.measure,
     "predicting": predicting.measure,
+    "serve": serve.measure,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

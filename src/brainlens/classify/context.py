@@ -9,7 +9,9 @@ data. Leaves: the network with `context` and `trust` set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,10 +19,14 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from brainlens.classify.augment import POLICIES, augment, sample_seeds
+from brainlens.classify.config import TrainConfig
 from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.machine import keep_freed_memory
-from brainlens.classify.outlined import Checked
+from brainlens.classify.network import load, save
+from brainlens.classify.outlined import Checked, checked_data
 from brainlens.core.progress import track
+from brainlens.data.index import Index, Row
+from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Array, Preprocessing
 
 VIEWS = (None, 0)  # of each training picture: itself and an augmented one
@@ -29,6 +35,34 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the regularisation's inverse, tried
 # (more right answers on the public sets, and every contrast scan a tumour), at 1 the evidence.
 _HEALED = 0.5
 _BATCH = 32
+
+
+def second_opinion(
+    run: Path, index: Index, rows: Mapping[str, list[Row]], numbers: Mapping[str, Array],
+    config: TrainConfig,
+) -> dict[str, float]:  # fmt: skip
+    """Give a run's kept network its context, at the size it will answer at.
+
+    `numbers` are the rows' classes, -1 unknown. Answers how far the context is believed. A network
+    sees the same things larger when it is asked than augmented training showed them (Touvron et
+    al. 2019, "Fixing the train-test resolution discrepancy"): a larger size may serve it better.
+    """
+    kept = load(run / "model.safetensors")
+    network, size = kept.network, config.answer_size or kept.preprocessing.size
+    assert isinstance(network, DenseClassifier)
+    preprocessing = dataclasses.replace(kept.preprocessing, size=size)
+    val = checked_data(
+        index, rows["val"], numbers["val"], preprocessing, config.outlines,
+        background=network.background, seed=config.seed,
+    )  # fmt: skip
+    shown = pictures(index, rows["train"], preprocessing)
+    chosen = add_context(network, shown, numbers["train"], val, preprocessing)
+    save(
+        run / "model.safetensors", network, labels=kept.labels, preprocessing=preprocessing,
+        architecture=dataclasses.replace(kept.architecture, size=size),
+        facts=kept.facts | {"context": chosen},
+    )  # fmt: skip
+    return chosen
 
 
 def add_context(

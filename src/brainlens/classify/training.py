@@ -22,13 +22,13 @@ from brainlens.classify import machine
 from brainlens.classify.batches import Pictures
 from brainlens.classify.boundary import boundary
 from brainlens.classify.config import TrainConfig
-from brainlens.classify.context import add_context
+from brainlens.classify.context import second_opinion
 from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.features import Features, extractor, features, too_large, views_of
 from brainlens.classify.loop import Data, Loop
-from brainlens.classify.network import Network, build, load, save
+from brainlens.classify.network import Network, build
 from brainlens.classify.optimisation import frozen_layers
-from brainlens.classify.outlined import checked_data, outlined_data
+from brainlens.classify.outlined import outlined_data
 from brainlens.classify.plan import dense, first_weights, plan
 from brainlens.classify.run import Ledger, checkpoint_path, read_provenance
 from brainlens.core.config import read_toml, resolve, to_toml
@@ -129,7 +129,9 @@ def train(
         _announce(config_used, rows, source, device)
     _fit(loop, ledger, run, device, devices, resume)
     if first and config.head == "dense":
-        ledger.provenance["context"] = _second_opinion(run, index, rows, config)
+        ledger.provenance["context"] = second_opinion(
+            run, index, rows, {k: class_numbers(part, labels) for k, part in rows.items()}, config
+        )
         write_json(run / "provenance.json", ledger.provenance)
     return Trained(
         run, int(ledger.best["epoch"]), config.monitor, ledger.best["value"], ledger.seconds()
@@ -171,34 +173,6 @@ def _is_partial(row: Row, config: TrainConfig) -> bool:
 def _synthetic(rows: list[Row]) -> dict[str, int]:
     """Synthetic training images by the generator that made them."""
     return dict(Counter(row.origin for row in rows if row.origin != "real"))
-
-
-def _second_opinion(
-    run: Path, index: Index, rows: dict[str, list[Row]], config: TrainConfig
-) -> dict[str, float]:
-    """Give the kept network its context (context.py), at the size it will answer at.
-
-    Answers how far the context is believed. A network sees the same things larger when it is asked
-    than augmented training showed them (Touvron et al. 2019, "Fixing the train-test resolution
-    discrepancy"), so a larger size may serve it better.
-    """
-    kept = load(run / "model.safetensors")
-    network, size = kept.network, config.answer_size or kept.preprocessing.size
-    assert isinstance(network, DenseClassifier)
-    preprocessing = dataclasses.replace(kept.preprocessing, size=size)
-    numbers = {split: class_numbers(part, kept.labels) for split, part in rows.items()}
-    val = checked_data(
-        index, rows["val"], numbers["val"], preprocessing, config.outlines,
-        background=network.background, seed=config.seed,
-    )  # fmt: skip
-    shown = pictures(index, rows["train"], preprocessing)
-    chosen = add_context(network, shown, numbers["train"], val, preprocessing)
-    save(
-        run / "model.safetensors", network, labels=kept.labels, preprocessing=preprocessing,
-        architecture=dataclasses.replace(kept.architecture, size=size),
-        facts=kept.facts | {"context": chosen},
-    )  # fmt: skip
-    return chosen
 
 
 def _resumed_config(run: Path, index: Index) -> TrainConfig:

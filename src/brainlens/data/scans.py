@@ -62,7 +62,7 @@ def read_pictures(file: Path, *, plane: str = "acquired") -> list[Picture]:
         where = float(one.facts.get("instance", one.number) if along is None else along)
         study = series or (str(file) if one.planes > 1 else "")
         grey = one.shown()
-        if one.planes > 1 and not _shows(grey):
+        if one.planes > 1 and not shows_something(grey):
             continue
         found.append(Picture(str(file), one.number, one.planes, study, where, grey=grey))
     if not found:
@@ -70,7 +70,7 @@ def read_pictures(file: Path, *, plane: str = "acquired") -> list[Picture]:
     return found
 
 
-def _shows(grey: Array) -> bool:
+def shows_something(grey: Array) -> bool:
     """Whether a plane shows more than noise: the ends of a volume are air."""
     return float((grey > 40).mean()) > 0.05
 

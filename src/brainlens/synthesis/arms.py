@@ -22,7 +22,7 @@ from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import Extractor, extractor, features
 from brainlens.classify.network import Classifier
-from brainlens.classify.training import plan, pretrained
+from brainlens.classify.plan import plan, pretrained
 from brainlens.core.errors import ConfigError, nearest
 from brainlens.core.seeding import generator, seed_everything
 from brainlens.data.index import Index, Row, read_index

@@ -10,8 +10,10 @@ import numpy as np
 import torch
 
 from brainlens.classify import machine
-from brainlens.classify.boundary import advance, steps
+from brainlens.classify.boundary import steps
+from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.network import load
+from brainlens.classify.stages import advance
 
 Array = np.ndarray[Any, Any]
 _BATCH = 32
@@ -20,7 +22,12 @@ _BATCH = 32
 def classifier_features(run: Path) -> Callable[[Array], Array]:
     """A function from (N, H, W) uint8 to (N, D) by the classifier of a run."""
     model = load(run / "model.safetensors")
-    part = steps(model.network.eval())
+    network = model.network.eval()
+
+    def read(x: torch.Tensor) -> torch.Tensor:
+        if isinstance(network, DenseClassifier):
+            return network.evidence(x).features
+        return advance(steps(network), x)
 
     @torch.inference_mode()
     def features(drawn: Array) -> Array:
@@ -28,7 +35,7 @@ def classifier_features(run: Path) -> Callable[[Array], Array]:
         found = []
         for start in range(0, len(drawn), _BATCH):
             fitted = np.stack([model.preprocessing.picture(p) for p in drawn[start:][:_BATCH]])
-            found.append(advance(part, torch.from_numpy(model.preprocessing.tensor(fitted))))
+            found.append(read(torch.from_numpy(model.preprocessing.tensor(fitted))))
         return torch.cat(found).flatten(1).numpy()
 
     return features

@@ -15,7 +15,7 @@ import numpy as np
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.heads import apply_head, train_block
 from brainlens.classify.jobs import Job, Material
-from brainlens.classify.training import plan
+from brainlens.classify.plan import plan
 from brainlens.data.preprocess import Array
 
 

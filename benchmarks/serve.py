@@ -1,0 +1,145 @@
+"""The web app under load: 32 clients against the bare runtime, in turn in one run; then a soak.
+
+The bare runtime is `Classifier.find` on batches of the same pictures, decoded beforehand, in a
+process of its own, with as many threads and cores as the server has. Clients share the cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+
+from brainlens.data.sample import SAMPLE_DIR
+
+CLIENTS = 32
+MODEL = "BRAINLENS_BENCH_MODEL"  # an export to measure with; default: the one in the box
+_PICTURES = 64
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Throughput against the bare runtime, the 99th percentile, and memory over a soak."""
+    model, rounds, seconds = _model(), 1 if quick else 3, 2.0 if quick else 20.0
+    soak = float(os.environ.get("BRAINLENS_BENCH_SOAK", 2 if quick else 60))
+    files = [path.read_bytes() for path in sorted(SAMPLE_DIR.rglob("*.jpg"))[:_PICTURES]]
+    ours: list[float] = []
+    bare: list[float] = []
+    waits: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, _server(model, Path(folder)) as (url, process):
+        asyncio.run(_load(url, files, 1.0))  # warm
+        for _ in range(rounds):
+            bare.append(_bare(model, seconds))
+            took = asyncio.run(_load(url, files, seconds))
+            ours.append(len(took) / seconds)
+            waits += took
+        before = _memory(process)
+        asyncio.run(_load(url, files, soak))
+        after = _memory(process)
+    a, b = statistics.median(ours), statistics.median(bare)
+    return [
+        {"what": f"pictures a second, {CLIENTS} clients, against the bare runtime", "ours": a,
+         "baseline": b, "unit": "1/s", "ratio": a / b, "wanted": "ratio >= 0.8"},
+        {"what": "99th percentile of a request against the median",
+         "ours": float(np.percentile(waits, 99)), "baseline": statistics.median(waits),
+         "unit": "s", "ratio": float(np.percentile(waits, 99)) / statistics.median(waits),
+         "wanted": "stated"},
+        {"what": f"memory after {soak:g} s more of load", "ours": after, "baseline": before,
+         "unit": "MB", "ratio": after / before, "wanted": "ratio <= 1.1"},
+    ]  # fmt: skip
+
+
+def _model() -> Path:
+    from brainlens.deploy.answering import box
+
+    named = os.environ.get(MODEL)
+    return Path(named) if named else box()
+
+
+@contextmanager
+def _server(model: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """`brainlens serve` on a free port, ready."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "brainlens.cli", "serve", "--model", str(model), "--port", str(port),
+         "--folder", str(folder / "server")],
+        stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            try:
+                httpx2.get(f"{url}/readyz").raise_for_status()
+                break
+            except httpx2.HTTPError:
+                time.sleep(0.1)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+async def _load(url: str, files: list[bytes], seconds: float) -> list[float]:
+    """The seconds of every request that 32 clients were answered in so long, one after another."""
+    took: list[float] = []
+    limits = httpx2.Limits(max_connections=CLIENTS)
+    end = time.perf_counter() + seconds
+
+    async def one(client: httpx2.AsyncClient, number: int) -> None:
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            sent = {"files": (f"{number}.jpg", files[number % len(files)])}
+            answer = await client.post(f"{url}/api/v1/classify", files=sent)
+            assert answer.status_code == 201, answer.text
+            number += CLIENTS
+            if time.perf_counter() < end:
+                took.append(time.perf_counter() - start)
+
+    async with httpx2.AsyncClient(limits=limits, timeout=120) as client:
+        await asyncio.gather(*(one(client, number) for number in range(CLIENTS)))
+    return took
+
+
+def _bare(model: Path, seconds: float) -> float:
+    """Pictures a second of the runtime by itself."""
+    command = [sys.executable, "-m", "benchmarks.serve", str(model), str(seconds)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def bare(model: Path, seconds: float) -> None:
+    """What `_bare` runs: prints pictures a second."""
+    from brainlens.core.images import read_grey
+    from brainlens.deploy.classifier import Classifier
+
+    classifier = Classifier(model)
+    pictures = [read_grey(path) for path in sorted(SAMPLE_DIR.rglob("*.jpg"))[:16]]
+    classifier.find(pictures, coverage=0.95)
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        classifier.find(pictures, coverage=0.95)
+        done += len(pictures)
+    print(done / (time.perf_counter() - start))
+
+
+def _memory(process: subprocess.Popen[str]) -> float:
+    """MB that a process holds."""
+    text = Path(f"/proc/{process.pid}/status").read_text()
+    return next(int(line.split()[1]) / 1024 for line in text.splitlines() if "VmRSS" in line)
+
+
+if __name__ == "__main__":
+    bare(Path(sys.argv[1]), float(sys.argv[2]))

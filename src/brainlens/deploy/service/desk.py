@@ -1,0 +1,133 @@
+"""Owns the work of a server: an upload in, an acknowledged reading out. What lives, lives here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+from brainlens.deploy.service.album import Album
+from brainlens.deploy.service.batching import Batcher
+from brainlens.deploy.service.database import open_database
+from brainlens.deploy.service.enhancing import Enhancer
+from brainlens.deploy.service.gauges import Gauges
+from brainlens.deploy.service.history import History
+from brainlens.deploy.service.planes import Plane
+from brainlens.deploy.service.readings import (
+    Document,
+    new_id,
+    reading_document,
+    slice_document,
+    study_numbers,
+)
+from brainlens.deploy.service.refusals import Refusal
+from brainlens.deploy.service.settings import Settings
+from brainlens.deploy.service.sight import Sight
+from brainlens.deploy.service.uploads import Upload, read_upload
+
+T = TypeVar("T")
+_LEFT = 3600  # seconds after which work in progress is nobody's any more
+
+
+class Desk:
+    """The model, the history and the threads between them."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises UserError where the model or the database cannot be used."""
+        self.settings, self.gauges, limits = settings, Gauges(), settings.limits
+        self.work = settings.folder / "work"
+        self.work.mkdir(parents=True, exist_ok=True)
+        _clear(self.work)
+        self.sight = Sight(settings.model)
+        self.enhancer = Enhancer(settings.upscaler, settings.stylist, limits)
+        self.album = Album(
+            limits.album, settings.folder / "images" if settings.keep_images else None
+        )
+        engine = open_database(settings.database, settings.folder)
+        self.history = History(engine, settings.audit_key)
+        self._batcher = Batcher(self.sight.judge, limits.batch, done=self.gauges.batch_done)
+        self.gauges.waiting = lambda: self._batcher.waiting
+        self._readers = ThreadPoolExecutor(os.cpu_count(), "reader")
+        self._painter = ThreadPoolExecutor(1, "painter")
+
+    async def read(self, files: Sequence[tuple[str, BinaryIO]]) -> Upload:
+        """The planes of an upload."""
+        return await self._in(self._readers, read_upload, files, self.work, self.settings.limits)
+
+    async def judge(
+        self, upload: Upload, *, reader: str, who: str, coverage: float
+    ) -> AsyncIterator[Document]:
+        """Progress as it comes, then the reading; the last is in the history when it comes."""
+        start, name, step = time.perf_counter(), new_id(), self.settings.limits.batch
+        planes, numbers = upload.planes, study_numbers(upload.planes)
+        slices: list[Document] = []
+        for first in range(0, len(planes), step):
+            some = planes[first : first + step]
+            for plane, seen in zip(some, await self._batcher.judge(some, coverage), strict=True):
+                at = len(slices)
+                slices.append(slice_document(at, numbers[at], plane, seen, self.sight))
+            if len(planes) > step:
+                yield {"progress": {"done": len(slices), "of": len(planes)}}
+        document = reading_document(
+            planes, slices, upload.refused, self.sight, id=name, reader=reader, coverage=coverage,
+            digest=upload.digest, seconds=round(time.perf_counter() - start, 4),
+        )  # fmt: skip
+        self.gauges.refused(sum(bool(one["refusal"]) for one in slices))
+        await self._keep(name, planes)
+        entry = await asyncio.wrap_future(self.history.keep(document, who))
+        yield {"reading": document | {"entry": entry}}
+
+    async def reading(self, name: str) -> Document:
+        """A reading of the history; raises Refusal."""
+        found = await self.ask(self.history.reading, name)
+        if found is None:
+            raise Refusal("not-found", f"reading {name}: is not in this server's history")
+        return found
+
+    async def ask(self, function: Callable[..., T], *arguments: Any) -> T:
+        """A question to the database, or other short work, off the event loop."""
+        return await asyncio.to_thread(function, *arguments)
+
+    async def paint(self, function: Callable[[], T]) -> T:
+        """Long work on one picture: one at a time."""
+        return await self._in(self._painter, function)
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go."""
+        await self._batcher.close()
+        await asyncio.to_thread(self.history.close)
+        for pool in (self._readers, self._painter):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _keep(self, name: str, planes: Sequence[Plane]) -> None:
+        if self.settings.keep_images:
+            await asyncio.to_thread(self.album.keep, name, planes)
+        else:
+            self.album.keep(name, planes)
+
+    async def _in(self, pool: ThreadPoolExecutor, function: Callable[..., T], *arguments: Any) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, function, *arguments)
+
+
+def _clear(work: Path) -> None:
+    """Remove what a killed server left: scans may name patients. What is at work now is young."""
+    for path in work.iterdir():
+        if time.time() - path.stat().st_mtime > _LEFT:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def samples() -> dict[str, Path]:
+    """The embedded pictures that the page offers, by name: two of each class, none a patient's."""
+    from brainlens.data.sample import SAMPLE_DIR
+
+    found: dict[str, Path] = {}
+    for folder in sorted(path for path in SAMPLE_DIR.iterdir() if path.is_dir()):
+        for path in sorted(folder.glob("*.jpg"))[4:24:18]:
+            found[path.name] = path
+    return found

@@ -1,0 +1,93 @@
+"""Owns what the server asks of the model: planes in, one Seen a plane out, as plain values."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from brainlens.data.answers import Finding
+from brainlens.deploy.answering import BACKGROUND
+from brainlens.deploy.classifier import Classifier
+from brainlens.deploy.heatmaps import laid_back
+from brainlens.deploy.service.planes import Plane
+
+Array = np.ndarray[Any, Any]
+_HEAT = 64  # cells a side of a heat map that the page gets at most
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of one slice."""
+
+    probabilities: dict[str, float]
+    predicted: str
+    confidence: float
+    candidates: tuple[str, ...]
+    refusal: str  # "" or why it cannot be judged
+    novelty: float | None
+    flags: tuple[str, ...]
+    similar: tuple[dict[str, Any], ...]
+    heat: dict[str, Any] | None  # height, width, and base64 of so many bytes, 255 = most
+
+
+class Sight:
+    """A model at work, and what it is."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises RunError for a file that is no export."""
+        self.model = Classifier(path)
+        self.name = path.name
+        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.labels = tuple(self.model.labels)
+        self.healthy = BACKGROUND if BACKGROUND in self.labels else ""
+
+    def judge(self, planes: Sequence[Plane], coverage: float) -> list[Seen]:
+        """What is seen in each plane."""
+        found = self.model.find(
+            [plane.grey for plane in planes], coverage=coverage,
+            colours=[plane.colour for plane in planes],
+        )  # fmt: skip
+        return [self._seen(one, plane) for one, plane in zip(found, planes, strict=True)]
+
+    def suspicion(self, seen: Seen) -> float | None:
+        """How much speaks for a tumour: 1 less the probability of none; None where refused."""
+        if seen.refusal:
+            return None
+        return 1 - seen.probabilities[self.healthy] if self.healthy else seen.confidence
+
+    def _seen(self, one: Finding, plane: Plane) -> Seen:
+        heat = None
+        if one.heat is not None and not one.refusal:
+            heat = packed(laid_back(one.heat, plane.grey, self.model.preprocessing))
+        similar = tuple(
+            {"name": near.name, "label": near.label, "distance": _finite(near.distance)}
+            for near in one.similar
+        )
+        return Seen(
+            one.probabilities, one.predicted, one.confidence, tuple(one.candidates), one.refusal,
+            _finite(one.novelty), tuple(one.flags), similar, heat,
+        )  # fmt: skip
+
+
+def _finite(value: float | None) -> float | None:
+    """A number that JSON has, or None."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def packed(heat: Array) -> dict[str, Any]:
+    """A heat map of 0..1 as bytes."""
+    if max(heat.shape) > _HEAT:
+        scale = _HEAT / max(heat.shape)
+        size = (max(1, round(heat.shape[1] * scale)), max(1, round(heat.shape[0] * scale)))
+        image = Image.fromarray(heat.astype(np.float32))
+        heat = np.asarray(image.resize(size, Image.Resampling.BOX))
+    grey = np.rint(np.clip(np.nan_to_num(heat), 0, 1) * 255).astype(np.uint8)
+    data = base64.b64encode(grey.tobytes()).decode("ascii")
+    return {"height": grey.shape[0], "width": grey.shape[1], "data": data}
