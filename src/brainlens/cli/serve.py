@@ -25,7 +25,8 @@ _KEY = click.option("--audit-key", type=_FILE, help="File with a secret that sea
 @click.command()
 @click.option("--model", type=_FILE, help="An export (.onnx); default: the one that is shipped.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True,
+              help="Port to listen on; 0: any free one.")  # fmt: skip
 @click.option("--name", "names", multiple=True, help="A host name it answers to; repeatable.")
 @_FOLDER
 @_DATABASE
@@ -37,9 +38,11 @@ _KEY = click.option("--audit-key", type=_FILE, help="File with a secret that sea
 @click.option("--keep-images", is_flag=True, help="Keep the pictures too, not only the answers.")
 @click.option("--upscaler", type=_FILE, help="An exported generator, for ESRGAN under Enhance.")
 @click.option("--stylist", type=_FILE, help="An exported style model, for the tab Style.")
-@click.option("--coverage", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True)
+@click.option("--coverage", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True,
+              help="Share of answers whose set of classes shall hold the true one.")  # fmt: skip
 @click.option("--queue", type=click.IntRange(1), default=64, show_default=True, help="Requests.")
-@click.option("--upload-mb", type=click.IntRange(1), default=256, show_default=True)
+@click.option("--upload-mb", type=click.IntRange(1), default=256, show_default=True,
+              help="Largest upload, in megabytes.")  # fmt: skip
 def serve(
     model: Path | None, token_file: Path | None, audit_key: Path | None, open_to_all: bool,
     queue: int, upload_mb: int, **told: Any,
