@@ -31,6 +31,7 @@ from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Array
 from brainlens.deploy.answering import BACKGROUND
 from brainlens.deploy.classifier import KEY, Classifier
+from brainlens.metrics.calibration import reliability
 from brainlens.metrics.novelty import distances, novelty, threshold
 from brainlens.metrics.temperature import conformity, fit_temperature, log_loss, softmax
 
@@ -70,6 +71,7 @@ def export(run: Path, out: Path, *, half: bool = False, overwrite: bool = False)
             "log loss before": log_loss(logits, true),
             "log loss after": log_loss(logits, true, temperature),
         },
+        "reliability": _reliability(softmax(logits, temperature), true),
         "operating": _operating(softmax(logits, temperature), true, model.labels),
         "novelty": {
             "limit": threshold(novelty(distances(embedding, bank["vectors"])), KEPT),
@@ -103,6 +105,16 @@ def _embedded(model: Loaded, index: Index) -> tuple[Explained, dict[str, Array]]
     with torch.inference_mode():
         vectors = network.projection(torch.from_numpy(features)).numpy()
     return network, {"vectors": vectors.astype(np.float16).astype(np.float32)}
+
+
+def _reliability(table: Array, true: Array) -> list[dict[str, Any]]:
+    """How often the answers of each confidence were right in validation; empty bins left out."""
+    bins = reliability(table.max(1), table.argmax(1) == true)
+    return [
+        {"confidence": one["confidence"], "accuracy": one["accuracy"], "images": one["count"]}
+        for one in bins
+        if one["count"]
+    ]
 
 
 def _operating(table: Array, true: Array, labels: Sequence[str]) -> dict[str, Any] | None:
