@@ -113,7 +113,7 @@ def _elsewhere(*found: dict[str, Any]) -> str:
 def _strangers(*found: dict[str, Any]) -> str:
     kinds = list(found[0]["strangers"]["by kind"])
     rows = [
-        [name, f"{each['test']['refused']:.1%}",
+        [name, f"{each['test']['refused']:.1%}" if each["test"] else "learned from",
          *(f"{each['strangers']['by kind'][kind]['refused']:.1%}" for kind in kinds)]
         for name, each in zip(("judged", "shipped"), found, strict=True)
     ]  # fmt: skip
