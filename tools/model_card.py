@@ -137,10 +137,12 @@ unknown kind and teach only that there is one. Outlines are Cheng's own. The lic
 images is unclear: research use. No image is in the file; of each training image it keeps a label,
 the first digits of its digest and 64 numbers.
 
-Two models: the **judged** one never saw fold 4 of Cheng's patients nor the rest of the test side
-({learned}); its figures are below. The **shipped** one goes on from it with the test side added
-(`--set start=`, 8 epochs; {images}; index {index}...), so it has no test figures of its own here
-but those from elsewhere.
+Two models ([how they were made](results/box.md)):
+
+- The **judged** one ({learned}) never saw fold 4 of Cheng's patients nor the rest of the test side;
+  its figures are below.
+- The **shipped** one ({images}; index {index}...) goes on from it for 8 epochs with the test side
+  added, so it has no test figures of its own here but those from elsewhere.
 
 ## Patients it had never seen (the judged model)
 
