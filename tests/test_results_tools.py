@@ -10,6 +10,7 @@ import pytest
 from benchmarks.audit_precision import Found, figures, listed
 from brainlens.data.sample import SAMPLE_DIR
 from brainlens.data.twins import Twin
+from brainlens.deploy.classifier import Classifier
 from tools.seed_leaks import Protocol, augmented, measure, of, table
 
 
@@ -59,3 +60,12 @@ def test_splitting_leaks_nothing_and_splitting_what_was_augmented_leaks_all(mri:
     shown = table({"protocols": [whole, spread]})
     assert "| 85 / 10 |" in shown
     assert "- augmented: why." in shown
+
+
+def test_the_model_card_is_what_its_json_and_its_model_say() -> None:
+    from tools.model_card import CARD, MODEL, card
+
+    text = CARD.read_text("utf-8")
+    assert text == card()
+    assert Classifier(MODEL).meaning["card"] == text
+    assert MODEL.stat().st_size < 20_000_000
