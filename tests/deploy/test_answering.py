@@ -69,6 +69,12 @@ def test_a_training_picture_is_its_own_nearest(place: Path) -> None:
     assert found.similar[0].distance < 0.2
 
 
+def test_an_export_names_no_place_of_the_machine_it_was_made_on(place: Path) -> None:
+    content = (place / "model.onnx").read_bytes()
+    assert b"site-packages" not in content
+    assert "path" not in Classifier(place / "model.onnx").meaning["index"]
+
+
 def test_noise_and_blank_pictures_are_refused_with_a_reason(place: Path) -> None:
     model = Classifier(place / "model.onnx")
     blank = np.zeros((64, 64), np.uint8)

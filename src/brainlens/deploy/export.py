@@ -81,7 +81,7 @@ def export(run: Path, out: Path, *, half: bool = False, overwrite: bool = False)
         "background": model.architecture.background,
         "architecture": asdict(model.architecture),
         "weights": "float16" if half else "float32",
-        "index": record["index"],
+        "index": {key: value for key, value in record["index"].items() if key != "path"},
         "provenance": provenance("export", record["seed"], record["started"], 0.0),
         "use": "research use, not a medical device",
     }
@@ -151,7 +151,15 @@ def _graph(model: Loaded, network: Explained) -> Any:
             external_data=False,
         )  # fmt: skip
     assert program is not None
-    return program.model_proto
+    graph = program.model_proto
+    # The exporter notes the source lines of every node: paths of this machine, of use to nobody.
+    for node in graph.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*graph.graph.value_info, *graph.graph.input, *graph.graph.output):
+        del value.metadata_props[:]
+    del graph.graph.metadata_props[:]
+    return graph
 
 
 def _halve(graph: Any) -> None:
