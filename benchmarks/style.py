@@ -5,9 +5,7 @@ Every way runs in turn in one process, on as many threads as torch uses; the med
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.turns import in_turn
 from brainlens.core.config import resolve
 from brainlens.deploy.stylist import DETAIL, Stylist, export
 from brainlens.generative.cyclegan import build
@@ -108,18 +107,6 @@ def runner(network: torch.nn.Module, x: torch.Tensor) -> Callable[[], object]:
             return network(x)
 
     return run
-
-
-def in_turn(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """The median seconds of each way, one after the other, the first turn left out."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(repeats + 1):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def row(what: str, ours: float, base: float, unit: str, wanted: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ The baseline is spandrel's plain network, fp32, NCHW, in the same process and in
 from __future__ import annotations
 
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from benchmarks.turns import in_turn
 from brainlens.classify.machine import choose_precision
 from brainlens.deploy.upscaler import export, open_exported
 from brainlens.generative.enlarging import TILE, bands
@@ -86,14 +86,7 @@ def engines(weights: Path, folder: Path, side: int, repeats: int) -> list[dict[s
     }
     if choose_precision("auto", "cpu") == "bf16-mixed":
         ways["bf16 channels-last"] = half
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(repeats + 1):
-        for name, way in ways.items():
-            start = time.perf_counter()
-            way()
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    median = {name: statistics.median(values) for name, values in seconds.items()}
+    median = in_turn(ways, repeats)
     base = median.pop("eager")
     return [
         {

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from brainlens.core.errors import RunError, UserError
+from brainlens.core.errors import ImageError, RunError, UserError
 from brainlens.data.answers import Answer
 from brainlens.data.scans import opened
 from brainlens.data.studies import Study, pool
@@ -71,9 +71,7 @@ def answer_inputs(
             from brainlens.deploy.dicom_sr import write_reports
 
             reports = write_reports(answers, studies, dicom_sr, model=classifier.digest)
-    notes = [f"skipped {error}" for error in unreadable]
-    if unreadable:
-        notes.append(f"{len(unreadable)} of {len(found)} files skipped")
+    notes = _skipped(unreadable, len(found))
     if prevalence is not None:
         notes.append(_at_prevalence(classifier.meaning.get("operating"), prevalence))
     if heatmap:
@@ -90,10 +88,14 @@ def _by_run(inputs: Sequence[Path], run: Path, plane: str) -> Answered:
     predictor = Predictor(run)
     with opened(inputs) as found:
         answers, unreadable = predictor.classify(found, plane=plane)
-    notes = [f"skipped {error}" for error in unreadable]
-    if unreadable:
-        notes.append(f"{len(unreadable)} of {len(found)} files skipped")
-    return Answered(answers, pool(answers, _background(predictor.model.labels)), notes)
+    studies = pool(answers, _background(predictor.model.labels))
+    return Answered(answers, studies, _skipped(unreadable, len(found)))
+
+
+def _skipped(unreadable: Sequence[ImageError], files: int) -> list[str]:
+    """A line a file that could not be read, and how many there were."""
+    lines = [f"skipped {error}" for error in unreadable]
+    return [*lines, f"{len(lines)} of {files} files skipped"] if lines else []
 
 
 def _background(labels: Sequence[str]) -> str:
