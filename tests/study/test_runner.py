@@ -19,7 +19,8 @@ import pytest
 from brainlens.classify import jobs
 from brainlens.classify.evaluation import evaluate
 from brainlens.classify.network import load
-from brainlens.classify.training import InterruptedRunError, train
+from brainlens.classify.training import train
+from brainlens.core.driving import InterruptedRunError
 from brainlens.core.errors import LeakError, OutputError, RunError, SplitError
 from brainlens.data.index import read_index, write_index
 from brainlens.study import bench, runner

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import logging
 import os
 import shutil
-import warnings
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from brainlens.classify import machine
@@ -32,6 +29,7 @@ from brainlens.classify.outlined import outlined_data
 from brainlens.classify.plan import dense, first_weights, plan
 from brainlens.classify.run import Ledger, checkpoint_path, read_provenance
 from brainlens.core.config import read_toml, resolve, to_toml
+from brainlens.core.driving import InterruptedRunError, drive
 from brainlens.core.errors import RunError, SplitError
 from brainlens.core.files import fresh_folder, write_atomic, write_json
 from brainlens.core.progress import say
@@ -54,12 +52,6 @@ class Trained:
     monitor: str
     best_value: float
     seconds: float
-
-
-class InterruptedRunError(RunError):
-    """Ctrl-C during training; what was saved is usable and the run can be resumed."""
-
-    exit_code = 130
 
 
 def train(
@@ -225,44 +217,21 @@ def _fit(loop: Loop, ledger: Ledger, run: Path, device: str, devices: int, resum
     if config.patience:
         mode = "min" if config.monitor == "val_loss" else "max"
         callbacks.append(EarlyStopping(config.monitor, patience=config.patience, mode=mode))
+    parameters = sum(p.numel() for p in loop.network.parameters())
+    trained = sum(p.numel() for p in loop.network.parameters() if p.requires_grad)
     checkpoint = checkpoint_path(run)
-    callbacks.append(
-        ModelCheckpoint(
-            checkpoint.parent, checkpoint.stem, save_on_train_epoch_end=True,
-            enable_version_counter=False,
-        )
-    )  # fmt: skip
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    options: dict[str, Any] = {
-        "accelerator": "gpu" if device == "cuda" else "cpu",
-        "devices": devices,
-        "strategy": _strategy(config, devices),
-        "precision": loop.config.precision,
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's hints on workers, loggers and intervals
-        trainer = pl.Trainer(
-            **options,
-            max_epochs=config.epochs,
+    try:
+        trainer = drive(
+            loop, checkpoint, epochs=config.epochs, callbacks=callbacks, resume=resume,
+            done=lambda: f"{len(ledger.history)} of {config.epochs} epochs",
             logger=TensorBoardLogger(run, name="", version="tensorboard"),
-            callbacks=callbacks,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            reload_dataloaders_every_n_epochs=1,
-            use_distributed_sampler=False,
-        )
-        parameters = sum(p.numel() for p in loop.network.parameters())
-        trained = sum(p.numel() for p in loop.network.parameters() if p.requires_grad)
-        try:
-            trainer.fit(loop, ckpt_path=checkpoint if resume else None, weights_only=True)
-        except SystemExit:  # what Lightning makes of Ctrl-C
-            ledger.close("interrupted", trained, parameters)
-            done = len(ledger.history)
-            raise InterruptedRunError(
-                f"stopped after {done} of {config.epochs} epochs. Go on with the same command and "
-                "--resume" + (f"; {run} is usable as it is" if done else "")
-            ) from None
+            accelerator="gpu" if device == "cuda" else "cpu", devices=devices,
+            strategy=_strategy(config, devices), precision=loop.config.precision,
+        )  # fmt: skip
+    except InterruptedRunError as stop:
+        ledger.close("interrupted", trained, parameters)
+        usable = f"; {run} is usable as it is" if ledger.history else ""
+        raise InterruptedRunError(f"{stop}{usable}") from None
     if trainer.is_global_zero:
         early = len(ledger.history) < config.epochs
         ledger.close("early" if early else "epochs", trained, parameters)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import copy
 import csv
 import io
-import logging
 import shutil
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +18,11 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 
 from brainlens.core.config import read_toml, resolve, to_toml
+from brainlens.core.driving import drive
 from brainlens.core.errors import RunError, SplitError, nearest
 from brainlens.core.files import fresh_folder, replacing, write_atomic, write_json
 from brainlens.core.progress import duration, say
@@ -54,12 +52,6 @@ class Trained:
     images: int  # shown in all
     figures: dict[str, float]  # of the look whose generator is kept
     seconds: float
-
-
-class InterruptedRunError(RunError):
-    """Ctrl-C; the run can be resumed."""
-
-    exit_code = 130
 
 
 def train(
@@ -93,7 +85,7 @@ def train(
     say(f"training {recipe} at {config.size} pixels on {len(rows)} pictures of "
         f"{', '.join(labels)}; {loop.steps} steps of {config.batch_size}; {device}")  # fmt: skip
     ledger = Ledger(run, config, labels, facts)
-    early = _fit(loop, ledger, run, checkpoint if resume else None)
+    early = _fit(loop, ledger, run, checkpoint, resume)
     record = provenance("generator-run", config.seed, started, time.monotonic() - clock)
     stopped = "early" if early else "steps"
     write_json(run / "provenance.json", record | {
@@ -255,31 +247,14 @@ def write_picture(path: Path, pixels: Array) -> Path:
     return path
 
 
-def _fit(loop: GanLoop, ledger: Ledger, run: Path, resume_from: Path | None) -> bool:
+def _fit(loop: GanLoop, ledger: Ledger, run: Path, checkpoint: Path, resume: bool) -> bool:
     """Run Lightning; whether it stopped before its last step."""
     config = loop.config
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    keeper = ModelCheckpoint(run / "checkpoint", "last", enable_version_counter=False,
-                             save_on_train_epoch_end=True)  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's hints on workers and intervals
-        trainer = pl.Trainer(
-            accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.device],
-            devices=1,
-            max_epochs=-(-loop.steps // config.every),
-            logger=TensorBoardLogger(run, name="", version="tensorboard"),
-            callbacks=[ledger, keeper],
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            reload_dataloaders_every_n_epochs=1,
-        )
-        try:
-            trainer.fit(loop, ckpt_path=resume_from, weights_only=True)
-        except SystemExit:  # what Lightning makes of Ctrl-C
-            done = ledger.rows[-1]["step"] if ledger.rows else 0
-            raise InterruptedRunError(
-                f"stopped after {done} of {loop.steps} steps. Go on with the same command and "
-                "--resume"
-            ) from None
+    drive(
+        loop, checkpoint, epochs=-(-loop.steps // config.every), callbacks=[ledger],
+        resume=resume,
+        done=lambda: f"{ledger.rows[-1]['step'] if ledger.rows else 0} of {loop.steps} steps",
+        logger=TensorBoardLogger(run, name="", version="tensorboard"),
+        accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.device], devices=1,
+    )  # fmt: skip
     return ledger.early

@@ -9,19 +9,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 import shutil
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from brainlens.core.config import read_toml, resolve, to_toml
+from brainlens.core.driving import drive
 from brainlens.core.errors import RunError
 from brainlens.core.files import fresh_folder, replacing, write_atomic, write_json
 from brainlens.core.progress import duration, say
@@ -43,12 +41,6 @@ class Trained:
     run: Path
     figures: dict[str, dict[str, float]]
     seconds: float
-
-
-class InterruptedRunError(RunError):
-    """Ctrl-C; the run can be resumed."""
-
-    exit_code = 130
 
 
 def train(
@@ -73,7 +65,7 @@ def train(
     ledger = _Ledger(run, config)
     say(f"training {config.blocks} blocks on {len(pictures)} slices, validating on {len(val)}; "
         f"{config.pixel_steps} steps on pixels, {config.gan_steps} against a critic")  # fmt: skip
-    _fit(loop, ledger, run, checkpoint if resume else None)
+    _fit(loop, ledger, checkpoint, resume)
     figures = _finish(run, loop, ledger, config, facts)
     record = provenance("upscaler-run", config.seed, started, time.monotonic() - clock)
     write_json(run / "provenance.json", record | {"data": facts, "figures": figures})
@@ -135,31 +127,14 @@ def state_of(network: RRDBNet) -> State:
     return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
 
-def _fit(loop: SrLoop, ledger: _Ledger, run: Path, resume_from: Path | None) -> None:
+def _fit(loop: SrLoop, ledger: _Ledger, checkpoint: Path, resume: bool) -> None:
     config = loop.config
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    keeper = ModelCheckpoint(run / "checkpoint", "last", enable_version_counter=False,
-                             save_on_train_epoch_end=True)  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's hints on workers and intervals
-        trainer = pl.Trainer(
-            accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.device],
-            devices=1,
-            max_epochs=(config.pixel_steps + config.gan_steps) // config.every,
-            logger=False,
-            callbacks=[ledger, keeper],
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            reload_dataloaders_every_n_epochs=1,
-        )
-        try:
-            trainer.fit(loop, ckpt_path=resume_from, weights_only=True)
-        except SystemExit:  # what Lightning makes of Ctrl-C
-            raise InterruptedRunError(
-                f"stopped after {len(ledger.rows) * config.every} steps. Go on with the same "
-                "command and --resume"
-            ) from None
+    drive(
+        loop, checkpoint, callbacks=[ledger], resume=resume,
+        epochs=(config.pixel_steps + config.gan_steps) // config.every,
+        done=lambda: f"{len(ledger.rows) * config.every} steps",
+        accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.device], devices=1,
+    )  # fmt: skip
 
 
 def _finish(

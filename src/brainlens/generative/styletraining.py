@@ -9,10 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 import os
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +18,11 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 
 from brainlens.core.config import read_toml, resolve, to_toml
+from brainlens.core.driving import drive
 from brainlens.core.errors import ConfigError, RunError
 from brainlens.core.files import fresh_folder, replacing, write_atomic, write_json
 from brainlens.core.progress import duration, say
@@ -51,12 +49,6 @@ class StyleTrained:
     figures: dict[str, float]  # mean losses of the last `every` steps
     seconds: float
     first: bool = True  # of several processes the one that writes
-
-
-class InterruptedRunError(RunError):
-    """Ctrl-C; the run can be resumed."""
-
-    exit_code = 130
 
 
 def train(
@@ -97,7 +89,7 @@ def train(
         say(f"training two generators of {number:,} parameters on {len(sides[0].train)} photos "
             f"and {len(sides[1].train)} paintings, {config.steps} steps")  # fmt: skip
     ledger = Ledger(run, config, facts, note)
-    trainer = _fit(loop, ledger, run, checkpoint if resume else None, devices)
+    trainer = _fit(loop, ledger, run, checkpoint, resume, devices)
     if trainer.is_global_zero:
         note("steps", ledger.last)
     return StyleTrained(run, ledger.last, time.monotonic() - clock, trainer.is_global_zero)
@@ -212,37 +204,19 @@ def whole_part(pixels: Array, config: StyleConfig) -> Array:
 
 
 def _fit(
-    loop: StyleLoop, ledger: Ledger, run: Path, resume_from: Path | None, devices: int
+    loop: StyleLoop, ledger: Ledger, run: Path, checkpoint: Path, resume: bool, devices: int
 ) -> pl.Trainer:
     config = loop.config
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     device = choose_device(config.device)
-    keeper = ModelCheckpoint(run / "checkpoint", "last", enable_version_counter=False,
-                             save_on_train_epoch_end=True)  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's hints on workers and intervals
-        trainer = pl.Trainer(
-            accelerator="gpu" if device == "cuda" else "cpu",
-            devices=devices,
-            strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true",
-            precision=precision(config, device),  # type: ignore[arg-type]
-            max_epochs=config.steps // config.every,
-            logger=TensorBoardLogger(run, name="", version="tensorboard"),
-            callbacks=[ledger, keeper],
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            reload_dataloaders_every_n_epochs=1,
-            use_distributed_sampler=False,
-        )
-        try:
-            trainer.fit(loop, ckpt_path=resume_from, weights_only=True)
-        except SystemExit:  # what Lightning makes of Ctrl-C
-            raise InterruptedRunError(
-                f"stopped after {len(ledger.rows) * config.every} steps. Go on with the same "
-                "command and --resume"
-            ) from None
-    return trainer
+    return drive(
+        loop, checkpoint, epochs=config.steps // config.every, callbacks=[ledger],
+        resume=resume,
+        done=lambda: f"{len(ledger.rows) * config.every} of {config.steps} steps",
+        logger=TensorBoardLogger(run, name="", version="tensorboard"),
+        accelerator="gpu" if device == "cuda" else "cpu", devices=devices,
+        strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true",
+        precision=precision(config, device),
+    )  # fmt: skip
 
 
 def precision(config: StyleConfig, device: str) -> str:

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from brainlens.classify import machine
-from brainlens.classify.training import InterruptedRunError, check_rows
+from brainlens.classify.training import check_rows
+from brainlens.core.driving import InterruptedRunError
 from brainlens.core.errors import LeakError, OutputError, RunError
 from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.progress import duration, say

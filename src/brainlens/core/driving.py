@@ -1,0 +1,69 @@
+"""Owns how a training is driven: Lightning without its chatter, a state to resume from, Ctrl-C.
+
+Enters a Lightning module with its callbacks; leaves the trainer that ran it to its end, or an
+`InterruptedRunError` that says how to go on. The state is saved after every epoch, last of all
+that an epoch writes, so what lies beside it is never older.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from brainlens.core.errors import RunError
+
+
+class InterruptedRunError(RunError):
+    """Ctrl-C during training; what was saved stays and the run can be resumed."""
+
+    exit_code = 130
+
+
+def drive(
+    loop: pl.LightningModule,
+    checkpoint: Path,
+    *,
+    epochs: int,
+    callbacks: list[pl.Callback],
+    done: Callable[[], str],
+    resume: bool = False,
+    logger: Any = False,
+    **options: Any,
+) -> pl.Trainer:
+    """Train for `epochs`, keeping the full state in `checkpoint`; `resume` starts from there.
+
+    `done` says how far a run came ("3 of 20 epochs"); `options` are Lightning's own (devices,
+    precision). Raises InterruptedRunError on Ctrl-C.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    keeper = ModelCheckpoint(
+        checkpoint.parent, checkpoint.stem, save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's hints on workers, loggers and intervals
+        trainer = pl.Trainer(
+            **options,
+            max_epochs=epochs,
+            logger=logger,
+            callbacks=[*callbacks, keeper],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            reload_dataloaders_every_n_epochs=1,
+            use_distributed_sampler=False,
+        )
+        try:
+            trainer.fit(loop, ckpt_path=checkpoint if resume else None, weights_only=True)
+        except SystemExit:  # what Lightning makes of Ctrl-C
+            again = "--resume" if checkpoint.is_file() else "--overwrite (no state was saved yet)"
+            raise InterruptedRunError(
+                f"stopped after {done()}. Go on with the same command and {again}"
+            ) from None
+    return trainer
