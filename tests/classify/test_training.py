@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from brainlens.classify.config import TrainConfig
+from brainlens.classify.evaluation import evaluate
 from brainlens.classify.network import load
 from brainlens.classify.run import checkpoint_path
 from brainlens.classify.training import train
@@ -166,6 +167,27 @@ def test_two_processes_train_one_model(tiny_index: Path, tmp_path: Path) -> None
     assert len(rows) == 3
     assert json.loads((run / "provenance.json").read_text())["machine"]["devices"] == 2
     assert load(run / "model.safetensors").labels == ["glioma", "none"]
+
+
+def test_a_class_known_in_part_is_learnt_and_judged_by_no_plain_head(
+    tiny_index: Path, tmp_path: Path
+) -> None:
+    index = read_index(tiny_index)
+    vague = {
+        next(row.path for row in index.rows if (row.split, row.label) == (split, "glioma"))
+        for split in ("train", "val", "test")
+    }
+    rows = [
+        dataclasses.replace(row, label="tumour") if row.path in vague else row for row in index.rows
+    ]
+    write_index(rows, index.folder, tiny_index)
+    run = tmp_path / "run"
+    train(tiny_index, run, dataclasses.replace(TINY, epochs=1, partial="tumour"))
+    assert load(run / "model.safetensors").labels == ["glioma", "none"]
+    evaluate(run, tiny_index, tmp_path / "eval")
+    judged = csv.DictReader((tmp_path / "eval" / "predictions.csv").read_text().splitlines())
+    test = {row.path for row in rows if row.split == "test" and row.label != "tumour"}
+    assert {row["path"] for row in judged} == test
 
 
 def test_early_stopping_keeps_the_best_weights(tiny_index: Path, tmp_path: Path) -> None:

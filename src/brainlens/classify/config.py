@@ -27,7 +27,7 @@ class TrainConfig:
     background: str = "none"  # with dense: the class that shows nothing
     outlines: str = ""  # with dense: a JSON of where the tumours lie (docs/files.md); "" none
     answer_size: int = 0  # with dense: pixels a side that it answers at; 0: as it was trained
-    partial: str = ""  # with dense: a label that means any class but the background, as `tumour`
+    partial: str = ""  # a label that means any of several, as `tumour`; a dense head learns from it
     # pictures
     size: int = 0  # pixels a side; 0: the backbone's own
     fit: Fit = "stretch"  # distort to the square, or pad with black

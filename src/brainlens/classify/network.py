@@ -43,7 +43,7 @@ class Architecture:
     dropout: float
     head: Literal["pooled", "dense"] = "pooled"
     background: int = -1  # with dense: the class that shows nothing
-    partial: str = ""  # with dense: a label that stands for any other class
+    partial: str = ""  # a label that stands for several others; a dense head learns from it
 
 
 class Classifier(nn.Module):

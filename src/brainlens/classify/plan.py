@@ -27,7 +27,7 @@ def plan(config: TrainConfig, labels: Sequence[str] = ()) -> tuple[Architecture,
         dropout=config.dropout,
         head=config.head,
         background=labels.index(config.background) if dense(config) else -1,
-        partial=config.partial if dense(config) else "",
+        partial=config.partial,
     )
     mean, std = row.normalise
     return architecture, Preprocessing(size, config.fit, config.crop, mean, std)

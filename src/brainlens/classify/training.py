@@ -79,9 +79,8 @@ def train(
         index = with_extra(index, index_path, extra)
     if resume:
         config = _resumed_config(run, index)
-    rows = {split: index.of(split) for split in ("train", "val")}
-    rows["val"] = [row for row in rows["val"] if not _is_partial(row, config)]
-    labels = check_rows(rows, index_path, partial=config.partial if dense(config) else "")
+    rows = {split: _learnt(index.of(split), split, config) for split in ("train", "val")}
+    labels = check_rows(rows, index_path, partial=config.partial)
     machine.keep_freed_memory()
     seed_everything(config.seed, "init")
     architecture, preprocessing = plan(config, labels)
@@ -157,9 +156,11 @@ def _data(
     return {"train": Features(train, classes["train"]), "val": Features([val], classes["val"])}, cut
 
 
-def _is_partial(row: Row, config: TrainConfig) -> bool:
-    """Whether only a part of the row's class is known: such rows train a dense head, no more."""
-    return dense(config) and bool(config.partial) and row.label == config.partial
+def _learnt(rows: list[Row], split: str, config: TrainConfig) -> list[Row]:
+    """Without rows of which only a part of the class is known: they train a dense head, no more."""
+    if split == "train" and dense(config):
+        return rows
+    return [row for row in rows if row.label != (config.partial or None)]
 
 
 def _synthetic(rows: list[Row]) -> dict[str, int]:
