@@ -7,8 +7,6 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +22,7 @@ from brainlens.recipes import list_recipes, read_published
 from brainlens.reproduce.claims import read_claim
 from brainlens.reproduce.protocols import PROTOCOLS
 from brainlens.reproduce.sets import ALIASES
+from tests.commands import run
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -57,12 +56,9 @@ def test_every_command_of_the_documents_runs(tmp_path: Path) -> None:
                 words[0] == "study" and "--resume" not in words
             ):
                 words.append("--overwrite")
-            done = subprocess.run(
-                [sys.executable, "-m", "brainlens.cli", *words],
-                cwd=tmp_path, env=environment, capture_output=True, text=True,
-            )  # fmt: skip
+            code, said = run(words, tmp_path, environment)
             expected = 2 if "exits 2" in remark else 0
-            assert done.returncode == expected, f"{name}: {line}\n{done.stderr}"
+            assert code == expected, f"{name}: {line}\n{said}"
 
 
 def test_the_settings_table_is_the_code() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from PIL import Image
 
 from brainlens.generative.styleconfig import StyleConfig, check
 from brainlens.recipes import _texts, read_recipe
+from tests.commands import run
 from tools.style_table import PAGES, filled
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "style.md"
@@ -32,11 +31,8 @@ def test_every_command_of_the_page_runs(tmp_path: Path) -> None:
     lines = [line[2:] for block in blocks for line in block.splitlines()]
     assert len(lines) == 6
     for line in lines:
-        done = subprocess.run(
-            [sys.executable, "-m", "brainlens.cli", *shlex.split(line)[1:]],
-            cwd=tmp_path, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        code, said = run(shlex.split(line)[1:], tmp_path)
+        assert code == 0, f"{line}\n{said}"
 
 
 def test_the_settings_table_is_the_code() -> None:

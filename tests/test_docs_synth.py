@@ -6,8 +6,6 @@ import dataclasses
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from brainlens.data.sample import copy_to
 from brainlens.generative.ganconfig import KINDS, GanConfig, check
 from brainlens.generative.inception import packaged
 from brainlens.recipes import read_recipe
+from tests.commands import run
 from tools.synth_table import PAGES, filled
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "synth.md"
@@ -31,11 +30,8 @@ def test_every_command_of_the_page_runs(tmp_path: Path) -> None:
     lines = [line[2:] for block in blocks for line in block.splitlines()]
     assert len(lines) == 9
     for line in lines:
-        done = subprocess.run(
-            [sys.executable, "-m", "brainlens.cli", *shlex.split(line)[1:]],
-            cwd=tmp_path, env=environment, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        code, said = run(shlex.split(line)[1:], tmp_path, environment)
+        assert code == 0, f"{line}\n{said}"
     assert "Holm" in (tmp_path / "synth.html").read_text("utf-8")
 
 

@@ -6,8 +6,6 @@ import dataclasses
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from brainlens.data.sample import copy_to
 from brainlens.generative.generators import DEFAULT
 from brainlens.generative.srconfig import SrConfig
+from tests.commands import run
 from tests.generative.conftest import small_weights
 from tools.upscale_table import PAGES, filled
 
@@ -39,11 +38,8 @@ def test_every_command_of_the_page_runs(
     lines = [line[2:] for block in blocks for line in block.splitlines()]
     assert len(lines) >= 8
     for line in lines:
-        done = subprocess.run(
-            [sys.executable, "-m", "brainlens.cli", *shlex.split(line)[1:]],
-            cwd=tmp_path, env=environment, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        code, said = run(shlex.split(line)[1:], tmp_path, environment)
+        assert code == 0, f"{line}\n{said}"
 
 
 def test_the_settings_table_is_the_code() -> None:

@@ -61,8 +61,8 @@ def _weights() -> dict[str, Tensor]:
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise WeightsError(
             f"VGG16 weights are not reachable ({type(error).__name__}). Put {_NAME}.safetensors "
-            f"into {folder or 'a folder'} named by BRAINLENS_WEIGHTS, or leave LPIPS out with "
-            "--no-lpips"
+            f"into {folder or 'a folder'} named by BRAINLENS_WEIGHTS, or do without it "
+            "(upscale score: --no-lpips; style train: --set texture=0 --set content=0)"
         ) from None
 
 

@@ -32,6 +32,8 @@ class StyleConfig:
     judge_rate: float = 2e-4
     cycle: float = 10.0  # weight of there and back
     identity: float = 5.0  # weight of leaving alone what is a painting already; 0 saves a third
+    texture: float = 0.0  # weight of the distance to the paintings' texture, seen by VGG16
+    content: float = 0.0  # weight of the distance to the photo's content, seen by VGG16
     pool: int = 50  # drawn pictures of before that the judges see
     held_out: int = 5  # every so many pictures of each side are kept for the score
     sheet: int = 6  # held-out photos on a sheet
@@ -61,7 +63,7 @@ def check(config: StyleConfig) -> None:
                  "every", "sheet"):  # fmt: skip
         if getattr(config, name) < 1:
             raise ConfigError(f"{name}={getattr(config, name)}: expected 1 or more")
-    for name in ("cycle", "identity", "pool", "decay_steps"):
+    for name in ("cycle", "identity", "texture", "content", "pool", "decay_steps"):
         if getattr(config, name) < 0:
             raise ConfigError(f"{name}={getattr(config, name)}: expected 0 or more")
     if config.held_out < 2:

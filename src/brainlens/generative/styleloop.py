@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 from brainlens.core.seeding import seed_everything
 from brainlens.generative.cyclegan import CycleGan, ImagePool, told_apart
 from brainlens.generative.styleconfig import StyleConfig, generator_shape
-from brainlens.generative.stylepictures import Pairs, Side
+from brainlens.generative.stylepictures import Array, Pairs, Side, as_tensor
+from brainlens.generative.texture import Texture
 
 _BETAS = (0.5, 0.999)  # of Adam, as the paper
 
@@ -32,6 +33,8 @@ class StyleLoop(pl.LightningModule):
         self.gan = CycleGan(generator_shape(config), judge)
         self.pools = {"painting": ImagePool(config.pool), "photo": ImagePool(config.pool)}
         self.totals: dict[str, Tensor] = {}
+        # In a tuple, so that VGG16 is no part of what is trained and kept.
+        self.texture = (Texture([whole(one) for one in paintings.train]),) if seen(config) else ()
 
     def train_dataloader(self) -> Any:
         """The epoch's own steps; Lightning asks anew each epoch."""
@@ -55,16 +58,20 @@ class StyleLoop(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         photo, painting = batch
+        config = self.config
         draw, judge = self.optimizers()  # type: ignore[attr-defined]
         done = self.current_epoch * self.config.every + batch_idx
-        seed_everything(self.config.seed, "step", done, self.global_rank)  # pools and dropout
-        self._set_rates(rate_factor(done, self.config))
+        seed_everything(config.seed, "step", done, self.global_rank)  # pools and dropout
+        self._set_rates(rate_factor(done, config))
         judges = (self.gan.judge_painting, self.gan.judge_photo)
         for one in judges:
             one.requires_grad_(False)  # they only pass the gradient on
         losses, painted, photographed = self.gan.drawn(
-            photo, painting, cycle=self.config.cycle, identity=self.config.identity
+            photo, painting, cycle=config.cycle, identity=config.identity
         )
+        for texture in self.texture:
+            strokes, content = texture.to(self.device)(painted, photo)
+            losses |= {"texture": config.texture * strokes, "content": config.content * content}
         draw.zero_grad()
         self.manual_backward(torch.stack(list(losses.values())).sum())
         draw.step()
@@ -104,6 +111,18 @@ class StyleLoop(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         for name, kept in checkpoint["pools"].items():
             self.pools[name].kept = [picture.to(self.device) for picture in kept]
+
+
+def seen(config: StyleConfig) -> bool:
+    """Whether drawings are shown to VGG16."""
+    return bool(config.texture or config.content)
+
+
+def whole(pixels: Array) -> Tensor:
+    """The middle square of a picture, as a tensor."""
+    side = min(pixels.shape[:2])
+    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    return as_tensor(pixels[top : top + side, left : left + side])
 
 
 def rate_factor(step: int, config: StyleConfig) -> float:

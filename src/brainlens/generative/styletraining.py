@@ -38,7 +38,7 @@ from brainlens.generative.stylepictures import Array, as_pixels, as_tensor, fitt
 LONGER = ("steps", "decay_steps")  # what a resumed run may change
 _QUIET_SECONDS = 60.0  # between lines that say how far a run is
 _FIGURES = ["adversarial_painting", "adversarial_photo", "cycle_photo", "cycle_painting",
-            "identity", "judge_painting", "judge_photo"]  # fmt: skip
+            "identity", "texture", "content", "judge_painting", "judge_photo"]  # fmt: skip
 
 
 @dataclass(frozen=True)
