@@ -23,11 +23,12 @@ from brainlens.core.images import find_images, read_grey
 from brainlens.core.provenance import now, versions
 from brainlens.core.seeding import generator
 from brainlens.core.slices import find_scans
-from brainlens.data.answers import Finding
+from brainlens.data.answers import Answer, Finding
 from brainlens.data.index import Index, Row, read_index
 from brainlens.data.outlines import mask, read_outlines
 from brainlens.data.preprocess import Array
 from brainlens.data.scans import Picture, read_pictures
+from brainlens.data.studies import in_context
 from brainlens.deploy.classifier import Classifier
 from brainlens.metrics.judgement import judge
 from brainlens.report.tables import aligned
@@ -58,21 +59,27 @@ def main() -> None:
 
 def volumes(model: Classifier) -> dict[str, Any]:
     """Tumour against tumour-free slices of the volumes of another hospital."""
-    scores, sick, sets = [], [], []
+    scores: dict[str, list[float]] = {"alone": [], "in context": []}
+    sick, sets = [], []
     for folder in sorted((SHARED / "data" / "volumes").glob("btp_*")):
         for scan in sorted(folder.glob("*_Scan_T1.nii.gz")):
             marked = scan.with_name(scan.name.replace("Scan_T1", "Mask"))
             image: Any = nibabel.as_closest_canonical(nibabel.load(marked))  # type: ignore[no-untyped-call]
             shown = np.asarray(image.dataobj).sum((0, 1)) > 0
             with_tumour = np.flatnonzero(shown)
-            for picture, finding in _found(model, read_pictures(scan, plane="axial")):
-                away = int(np.abs(with_tumour - picture.number).min())
+            pictures = read_pictures(scan, plane="axial")
+            alone = [Answer(picture, finding) for picture, finding in _found(model, pictures)]
+            for one, other in zip(alone, in_context(alone, "none"), strict=True):
+                away = int(np.abs(with_tumour - one.picture.number).min())
                 if 0 < away < CLEAR:
                     continue
-                scores.append(1 - finding.probabilities["none"])
+                scores["alone"].append(1 - one.finding.probabilities["none"])
+                scores["in context"].append(1 - other.finding.probabilities["none"])
                 sick.append(away == 0)
                 sets.append(folder.name)
-    return separation(np.array(scores), np.array(sick)) | {"patients": sorted(set(sets))}
+    told = {name: separation(np.array(own), np.array(sick)) for name, own in scores.items()}
+    # As `predict` answers a volume; and what a slice alone would have been answered.
+    return told["in context"] | {"patients": sorted(set(sets)), "each slice alone": told["alone"]}
 
 
 def separation(scores: Array, sick: Array) -> dict[str, Any]:

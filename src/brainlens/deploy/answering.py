@@ -15,7 +15,7 @@ from typing import Any
 from brainlens.core.errors import ImageError, RunError, UserError
 from brainlens.data.answers import Answer
 from brainlens.data.scans import opened
-from brainlens.data.studies import Study, pool
+from brainlens.data.studies import Study, in_context, pool
 from brainlens.deploy.classifier import Classifier
 from brainlens.deploy.heatmaps import write_heatmap
 
@@ -65,7 +65,10 @@ def answer_inputs(
 
     with opened(inputs) as found:
         answers, unreadable = classifier.classify(found, coverage=coverage, plane=plane, show=show)
-        studies = pool(answers, _background(classifier.labels))
+        background = _background(classifier.labels)
+        sets = classifier.sets(coverage) if coverage is not None else None
+        answers = in_context(answers, background, sets)
+        studies = pool(answers, background)
         reports = []
         if dicom_sr:
             from brainlens.deploy.dicom_sr import write_reports
@@ -88,7 +91,9 @@ def _by_run(inputs: Sequence[Path], run: Path, plane: str) -> Answered:
     predictor = Predictor(run)
     with opened(inputs) as found:
         answers, unreadable = predictor.classify(found, plane=plane)
-    studies = pool(answers, _background(predictor.model.labels))
+    background = _background(predictor.model.labels)
+    answers = in_context(answers, background)
+    studies = pool(answers, background)
     return Answered(answers, studies, _skipped(unreadable, len(found)))
 
 

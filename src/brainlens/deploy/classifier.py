@@ -97,25 +97,23 @@ class Classifier:
         With `coverage`, each finding has the set of classes that holds the true one with this
         probability, on average over images drawn as the validation images were.
         """
-        if coverage is not None and not 0 < coverage < 1:
-            raise UserError(f"--coverage {coverage:g}: expected a share between 0 and 1, as 0.95")
+        sets = None if coverage is None else self.sets(coverage)
         seen = np.stack([self.preprocessing.picture(grey) for grey in pictures])
         logits, evidence, embedding = self.run(seen)
         table = softmax(logits, self.temperature)
         apart = distances(embedding, self.bank)
         new = novelty(apart) / self.limit
-        most = None if coverage is None else conformal_threshold(self.conformal, coverage)
         return [
             self._finding(
-                table[i], evidence[i], apart[i], float(new[i]), most,
+                table[i], evidence[i], apart[i], float(new[i]), sets,
                 grey=pictures[i], colour=colours[i] if colours else 0.0,
             )
             for i in range(len(seen))
         ]  # fmt: skip
 
     def _finding(
-        self, p: Array, evidence: Array, apart: Array, new: float, most: float | None, *,
-        grey: Array, colour: float,
+        self, p: Array, evidence: Array, apart: Array, new: float,
+        sets: Callable[[Array], tuple[str, ...]] | None, *, grey: Array, colour: float,
     ) -> Finding:  # fmt: skip
         """One picture's finding."""
         best = int(np.argmax(p))
@@ -127,7 +125,7 @@ class Classifier:
             predicted=self.labels[best],
             confidence=float(p[best]),
             probabilities=dict(zip(self.labels, map(float, p), strict=True)),
-            candidates=() if most is None else self._set(p, most),
+            candidates=() if sets is None else sets(p),
             refusal="; ".join(reasons),
             novelty=new,
             flags=tuple(flags),
@@ -137,9 +135,19 @@ class Classifier:
             heat=_heat(evidence, best),
         )
 
-    def _set(self, p: Array, most: float) -> tuple[str, ...]:
-        """The classes no stranger than the threshold allows, the most probable first."""
-        return tuple(self.labels[i] for i in np.argsort(-p) if 1 - p[i] <= most)
+    def sets(self, coverage: float) -> Callable[[Array], tuple[str, ...]]:
+        """What makes the conformal set of probabilities (K,): the most probable class first.
+
+        Raises UserError for a coverage that is no share.
+        """
+        if not 0 < coverage < 1:
+            raise UserError(f"--coverage {coverage:g}: expected a share between 0 and 1, as 0.95")
+        most = conformal_threshold(self.conformal, coverage)
+
+        def candidates(p: Array) -> tuple[str, ...]:
+            return tuple(self.labels[i] for i in np.argsort(-p) if 1 - p[i] <= most)
+
+        return candidates
 
     def classify(
         self,
