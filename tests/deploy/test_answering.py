@@ -42,7 +42,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("BRAINLENS_CACHE", str(folder / "cache"))
         index = split_index(folder, draw(folder / "pictures"))
         train(index, folder / "run", config)
-        export(folder / "run", folder / "model.onnx", half=True)
+        export(folder / "run", folder / "model.onnx", weights="float16")
     return folder
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from brainlens.classify.predictor import Predictor
@@ -51,6 +52,28 @@ def test_the_export_knows_its_data_and_that_it_is_true_to_the_run(place: Path) -
     assert meaning["parity"]["largest difference of a logit"] < 1e-4
     held = meaning["calibration"]
     assert held["log loss after"] <= held["log loss before"]
+
+
+def test_eight_bits_are_smaller_nearly_as_right_and_say_what_they_cost(place: Path) -> None:
+    made = export(place / "run", place / "small.onnx", weights="int8")
+    small, whole = (onnx.load(place / name) for name in ("small.onnx", "model.onnx"))
+    kinds = {node.op_type for node in small.graph.node}
+    assert "QuantizeLinear" in kinds
+    assert sum(w.ByteSize() for w in small.graph.initializer) < 0.7 * sum(
+        w.ByteSize() for w in whole.graph.initializer
+    )
+    parity = made["parity"]
+    assert parity["largest difference of a logit"] > 1e-3
+    assert abs(parity["accuracy of the export"] - parity["accuracy of the run"]) <= 0.25
+    files = sorted((place / "pictures" / "none").glob("*.png"))[:5]
+    ours, theirs = (
+        Classifier(place / name).classify(files)[0] for name in ("small.onnx", "model.onnx")
+    )
+    apart = [
+        abs(one.finding.probabilities["none"] - other.finding.probabilities["none"])
+        for one, other in zip(ours, theirs, strict=True)
+    ]
+    assert max(apart) < 0.2
 
 
 def test_a_conformal_set_grows_with_the_coverage_asked(place: Path) -> None:

@@ -88,18 +88,25 @@ def predict(
 @click.command()
 @click.argument("run", type=_FILE)
 @click.option("-o", "out", type=_FILE, default=Path("model.onnx"), show_default=True, help="File.")
-@click.option("--half", is_flag=True, help="Weights of 16 bits: half the size.")
+@click.option(
+    "--weights",
+    type=click.Choice(["float32", "float16", "int8"]),
+    default="float32",
+    show_default=True,
+    help="How the weights are kept: smaller is a smaller file.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
-def export(run: Path, out: Path, half: bool, overwrite: bool) -> None:
+def export(run: Path, out: Path, weights: Any, overwrite: bool) -> None:
     """Write RUN as one calibrated ONNX file that predicts without torch."""
     from brainlens.deploy.export import export as write
 
-    made = write(run, out, half=half, overwrite=overwrite)
-    held, apart = made["calibration"], made["parity"]["largest difference of a logit"]
+    made = write(run, out, weights=weights, overwrite=overwrite)
+    held, parity = made["calibration"], made["parity"]
     click.echo(
         f"temperature {made['temperature']:.3f}: log loss {held['log loss before']:.3f} to "
         f"{held['log loss after']:.3f} on {held['images']} validation images; logits within "
-        f"{apart:.1g} of the run's"
+        f"{parity['largest difference of a logit']:.1g} of the run's, {weights} right in "
+        f"{parity['accuracy of the export']:.1%}, the run in {parity['accuracy of the run']:.1%}"
     )
     say(f"wrote {out}; next: brainlens predict --model {out} IMAGE")
 
