@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel
 import numpy as np
+import onnx
 from PIL import Image, ImageDraw
 from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -53,33 +55,44 @@ def main() -> None:
     }  # fmt: skip
     if outlines:
         found["heat"] = heat(model, index, outlines)
+        found["heat, weights shuffled"] = heat(shuffled(Path(sys.argv[1])), index, outlines)
     write_json(Path(out), found)
     print(aligned(_lines(found)))
 
 
-def volumes(model: Classifier) -> dict[str, Any]:
-    """Tumour against tumour-free slices of the volumes of another hospital."""
-    scores: dict[str, list[float]] = {"alone": [], "in context": []}
-    sick, sets = [], []
+class Slice(NamedTuple):
+    """A slice of another hospital's volumes."""
+
+    picture: Picture
+    sick: bool  # the reader outlined a tumour in it
+    clear: bool  # it has a tumour, or is far from any
+    patient: str
+
+
+def volume_slices() -> Iterator[Slice]:
+    """The slices of every volume that has outlines, in their order."""
     for folder in sorted((SHARED / "data" / "volumes").glob("btp_*")):
         for scan in sorted(folder.glob("*_Scan_T1.nii.gz")):
             marked = scan.with_name(scan.name.replace("Scan_T1", "Mask"))
             image: Any = nibabel.as_closest_canonical(nibabel.load(marked))  # type: ignore[no-untyped-call]
-            shown = np.asarray(image.dataobj).sum((0, 1)) > 0
-            with_tumour = np.flatnonzero(shown)
-            pictures = read_pictures(scan, plane="axial")
-            alone = [Answer(picture, finding) for picture, finding in _found(model, pictures)]
-            for one, other in zip(alone, in_context(alone, "none"), strict=True):
-                away = int(np.abs(with_tumour - one.picture.number).min())
-                if 0 < away < CLEAR:
-                    continue
-                scores["alone"].append(1 - one.finding.probabilities["none"])
-                scores["in context"].append(1 - other.finding.probabilities["none"])
-                sick.append(away == 0)
-                sets.append(folder.name)
-    told = {name: separation(np.array(own), np.array(sick)) for name, own in scores.items()}
-    # As `predict` answers a volume; and what a slice alone would have been answered.
-    return told["in context"] | {"patients": sorted(set(sets)), "each slice alone": told["alone"]}
+            outlined = np.asarray(image.dataobj).sum((0, 1)) > 0
+            for picture in read_pictures(scan, plane="axial"):
+                away = int(np.abs(np.flatnonzero(outlined) - picture.number).min())
+                yield Slice(picture, away == 0, not 0 < away < CLEAR, folder.name)
+
+
+def volumes(model: Classifier) -> dict[str, Any]:
+    """Tumour against tumour-free slices: as `predict` answers a volume, and each slice alone."""
+    slices = list(volume_slices())
+    alone = [Answer(p, finding) for p, finding in _found(model, [one.picture for one in slices])]
+    clear = np.array([one.clear for one in slices])
+    sick = np.array([one.sick for one in slices])[clear]
+    told = {}
+    for name, answers in (("alone", alone), ("in context", in_context(alone, "none"))):
+        scores = np.array([1 - answer.finding.probabilities["none"] for answer in answers])
+        told[name] = separation(scores[clear], sick)
+    patients = sorted({one.patient for one in slices})
+    return told["in context"] | {"patients": patients, "each slice alone": told["alone"]}
 
 
 def separation(scores: Array, sick: Array) -> dict[str, Any]:
@@ -125,13 +138,7 @@ def test_rows(model: Classifier, index: Index) -> dict[str, Any] | None:
 
 def strangers(model: Classifier) -> dict[str, Any]:
     """The share of pictures that are no brain slices, and are refused."""
-    kinds: dict[str, list[Picture]] = {
-        "photos": _files(SHARED / "data/vangogh2photo/trainB_photo"),
-        "paintings": _files(SHARED / "data/vangogh2photo/trainA_vangogh"),
-        "Set5 and Set14": _files(SHARED / "data/sr"),
-        "text": [Picture(f"text {i}", 0, 1, grey=_text(i)) for i in range(100)],
-        "noise": [Picture(f"noise {i}", 0, 1, grey=_noise(i)) for i in range(100)],
-    }
+    kinds = stranger_pictures()
     refused = {
         kind: [bool(f.refusal) for _, f in _found(model, pictures)]
         for kind, pictures in kinds.items()
@@ -143,6 +150,17 @@ def strangers(model: Classifier) -> dict[str, Any]:
         "by kind": {
             k: {"pictures": len(v), "refused": float(np.mean(v))} for k, v in refused.items()
         },
+    }
+
+
+def stranger_pictures() -> dict[str, list[Picture]]:
+    """Pictures that are no brain slices, by kind."""
+    return {
+        "photos": _files(SHARED / "data/vangogh2photo/trainB_photo"),
+        "paintings": _files(SHARED / "data/vangogh2photo/trainA_vangogh"),
+        "Set5 and Set14": _files(SHARED / "data/sr"),
+        "text": [Picture(f"text {i}", 0, 1, grey=_text(i)) for i in range(100)],
+        "noise": [Picture(f"noise {i}", 0, 1, grey=_noise(i)) for i in range(100)],
     }
 
 
@@ -169,6 +187,23 @@ def heat(model: Classifier, index: Index, outlines: Path) -> dict[str, Any]:
         "pointing game": {k: float(np.mean(v)) for k, v in hits.items()},
         "energy in outline": {k: float(np.mean(v)) for k, v in shares.items()},
     }
+
+
+def shuffled(path: Path) -> Classifier:
+    """The same network with the numbers of every large weight in another order.
+
+    A map that does not change with the weights shows the picture, not what was learned (Adebayo et
+    al. 2018, "Sanity Checks for Saliency Maps").
+    """
+    graph = onnx.load(str(path))
+    for weight in graph.graph.initializer:
+        if np.prod(weight.dims) >= 256:
+            values = onnx.numpy_helper.to_array(weight)
+            mixed = generator(0, weight.name).permutation(values.ravel()).reshape(values.shape)
+            weight.CopyFrom(onnx.numpy_helper.from_array(mixed, weight.name))
+    with tempfile.TemporaryDirectory() as place:
+        onnx.save(graph, f"{place}/shuffled.onnx")
+        return Classifier(Path(place) / "shuffled.onnx")
 
 
 def _found(model: Classifier, pictures: Sequence[Picture]) -> Iterator[tuple[Picture, Finding]]:

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from mapie.classification import SplitConformalClassifier
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from brainlens.metrics.temperature import (
@@ -54,3 +56,32 @@ def test_sets_hold_the_true_class_as_often_as_promised(coverage: float) -> None:
     inside = (1 - p[3000:] <= limit)[np.arange(3000), true[3000:]].mean()
     spread = 3 * math.sqrt(coverage * (1 - coverage) * (1 / 3000 + 1 / 3000))
     assert abs(inside - coverage) < spread
+
+
+class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A fitted classifier whose probabilities are the features themselves."""
+
+    classes_ = np.arange(4)
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> Given:
+        return self
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(x.argmax(1))
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.8, 0.9, 0.95])
+@pytest.mark.parametrize("images", [40, 400])
+def test_the_sets_are_those_of_mapie(coverage: float, images: int) -> None:
+    logits, true = drawn(images + 200, seed=4)
+    p = softmax(logits)
+    held, asked = p[:images], p[images:]
+    oracle = SplitConformalClassifier(
+        Given().fit(held, true), confidence_level=coverage, conformity_score="lac", prefit=True
+    )
+    _, sets = oracle.conformalize(held, true[:images]).predict_set(asked)
+    limit = conformal_threshold(conformity(held, true[:images]), coverage)
+    assert np.array_equal(1 - asked <= limit, sets[:, :, 0])
