@@ -1,8 +1,8 @@
 """Takes the model in the box apart: `python -m tools.box_ablations JUDGED INDEX OUT [PLAIN]`.
 
 JUDGED is its run folder, PLAIN one of an ordinary classifier of the same network and split. Each
-way of answering is judged on the test rows of INDEX, of patients never seen, and on another hospital's
-contrast slices. Nothing is chosen by these figures. Writes OUT (JSON) and prints it as a table.
+way of answering is judged on the test rows of INDEX, of patients never seen, and on another
+hospital's contrast slices. Nothing is chosen by them. Writes OUT (JSON) and prints it as a table.
 """
 
 from __future__ import annotations
