@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from brainlens.core.errors import WeightsError
-from brainlens.generative.texture import Texture, gram, share
+from brainlens.generative.texture import Texture, gram, parts, share
 
 
 def test_a_gram_matrix_is_the_mean_product_of_every_two_features() -> None:
@@ -21,6 +21,14 @@ def test_a_texture_does_not_hang_on_where_its_features_lie() -> None:
     assert torch.allclose(gram(maps), gram(moved), atol=1e-6)
 
 
+def test_parts_are_the_tiles_of_a_picture() -> None:
+    maps = torch.arange(36.0).reshape(1, 1, 6, 6)
+    tiles = parts(maps, 3)
+    assert tiles.shape == (9, 1, 2, 2)
+    assert torch.equal(tiles[0, 0], maps[0, 0, :2, :2])
+    assert torch.equal(tiles[5, 0], maps[0, 0, 2:4, 4:])
+
+
 def test_a_share_is_of_what_is_wanted() -> None:
     wanted = torch.tensor([[3.0, 4.0]])
     assert share(wanted, wanted) == 0
@@ -29,17 +37,16 @@ def test_a_share_is_of_what_is_wanted() -> None:
 
 
 def test_the_paintings_are_nearest_to_their_own_texture() -> None:
-    noise = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    noise = torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
     try:
         texture = Texture([noise])
     except WeightsError:
         pytest.skip("needs VGG16's weights")
     own, kept = texture(noise[None], noise[None])
-    assert own.item() == pytest.approx(0, abs=1e-10)
     assert kept.item() == 0
-    flat = torch.zeros(1, 3, 32, 32, requires_grad=True)
+    flat = torch.zeros(1, 3, 128, 128, requires_grad=True)
     other, lost = texture(flat, noise[None])
-    assert other > 0.1
+    assert other > 3 * own  # of which its parts leave a little, each by chance
     assert lost > 0.1
     other.backward()
     assert flat.grad is not None

@@ -70,7 +70,8 @@ class Doubled(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.mix(x)
         if self.light:
-            h = F.interpolate(h, scale_factor=2.0, mode="nearest")
+            # Bilinear: doubled pixels leave a grid that a few filters cannot smooth away.
+            h = F.interpolate(h, scale_factor=2.0, mode="bilinear", align_corners=False)
         drawn: Tensor = self.draw(h)
         return drawn
 

@@ -17,6 +17,9 @@ from brainlens.core.progress import track
 from brainlens.generative.lpips import features, imagenet_input, trunk
 
 _TAPS = (3, 8, 15)  # relu1_2, relu2_2, relu3_3: strokes, not objects
+# Parts a side of a drawing, each of which must have the paintings' texture: over the whole drawing,
+# a few clumps of strokes on flat ground would have it too.
+_PARTS = 4
 
 
 class Texture(nn.Module):
@@ -44,11 +47,20 @@ class Texture(nn.Module):
             wanted = self._seen(photo)[-1]
         texture = torch.stack(
             [
-                share(gram(one), self.get_buffer(f"mean_{tap}"))
+                share(gram(parts(one, _PARTS)), self.get_buffer(f"mean_{tap}"))
                 for tap, one in zip(_TAPS, maps, strict=True)
             ]
         ).mean()
         return texture, share(maps[-1], wanted)
+
+
+def parts(maps: Tensor, side: int) -> Tensor:
+    """(N, C, H, W) as its `side` x `side` parts, (N side side, C, H / side, W / side)."""
+    count, channels, height, width = maps.shape
+    high, wide = height // side, width // side
+    cut = maps[:, :, : high * side, : wide * side]
+    cut = cut.reshape(count, channels, side, high, side, wide).permute(0, 2, 4, 1, 3, 5)
+    return cut.reshape(-1, channels, high, wide)
 
 
 def gram(maps: Tensor) -> Tensor:
