@@ -17,8 +17,8 @@ from brainlens.classify.dense import DenseClassifier, Evidence, dense_loss
 from brainlens.classify.evaluation import evaluate
 from brainlens.classify.network import load
 from brainlens.classify.training import train
-from brainlens.core.errors import ConfigError, RunError
-from brainlens.data.index import read_index
+from brainlens.core.errors import ConfigError, RunError, SplitError
+from brainlens.data.index import read_index, write_index
 from tests.classify.conftest import TINY, draw, split_index
 
 
@@ -122,6 +122,16 @@ def test_an_unknown_background_names_the_nearest_class(tmp_path: Path) -> None:
     config = dataclasses.replace(DENSE, background="nome")
     with pytest.raises(ConfigError, match="none"):
         train(index, tmp_path / "run", config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_validation_without_healthy_images_is_refused_before_training(tmp_path: Path) -> None:
+    path = split_index(tmp_path, draw(tmp_path / "pictures"))
+    index = read_index(path)
+    rows = [r for r in index.rows if (r.split, r.label) != ("val", "none")]
+    write_index(rows, index.folder, path)
+    with pytest.raises(SplitError, match=r"val has no 'none' images.*--val"):
+        train(path, tmp_path / "run", DENSE)
     assert not (tmp_path / "run").exists()
 
 

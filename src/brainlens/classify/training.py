@@ -84,6 +84,8 @@ def train(
     machine.keep_freed_memory()
     seed_everything(config.seed, "init")
     architecture, preprocessing = plan(config, labels)
+    if dense(config):
+        _check_weighable(rows["val"], config.background, index_path)
     network = build(architecture, len(labels))
     source = first_weights(config, network, labels)
     device = machine.choose_device(config.device)
@@ -196,6 +198,17 @@ def check_rows(rows: dict[str, list[Row]], index_path: Path, partial: str = "") 
     if strange:
         raise SplitError(f"{index_path}: class {min(strange)!r} is in val but not in train")
     return labels
+
+
+def _check_weighable(rows: list[Row], background: str, index_path: Path) -> None:
+    """A dense head's two opinions are weighed on validation: it takes healthy and other images."""
+    healthy = sum(row.label == background for row in rows)
+    if not 0 < healthy < len(rows):
+        missing = f"no {background!r} images" if not healthy else f"only {background!r} images"
+        raise SplitError(
+            f"{index_path}: val has {missing}; a dense head is weighed on both. Split again with a "
+            "larger --val"
+        )
 
 
 def class_numbers(rows: list[Row], labels: list[str]) -> np.ndarray:
