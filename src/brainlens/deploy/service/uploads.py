@@ -16,8 +16,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from brainlens.core.errors import ImageError
+from brainlens.core.errors import ImageError, TooLargeError
 from brainlens.core.images import open_image
+from brainlens.core.packed import GZIP, gunzip
 from brainlens.core.slices import read_slices
 from brainlens.data.scans import shows_something
 from brainlens.deploy.service import archives, headers
@@ -109,8 +110,8 @@ def _planes(name: str, content: bytes, place: Path, limits: Limits) -> Iterator[
     if archives.is_zip(content):
         raise Refusal("broken-file", f"{name}: an archive within an archive; unpack it first")
     digest = digest_of(content)
-    if content[:2] == archives.GZIP:
-        content = archives.gunzip(name, content, limits.unpacked)
+    if content[:2] == GZIP:
+        content = gunzip(name, content, limits.unpacked)
     try:
         if headers.is_nifti(content):
             headers.check_nifti(name, content, limits)
@@ -171,7 +172,7 @@ def _check_total(slices: int, pixels: int, limits: Limits) -> None:
 
 def _refusal(name: str, error: ImageError) -> Refusal:
     """An unreadable image as the client is told of it."""
-    if "pixels" in error.got and "broken" not in error.got:
+    if isinstance(error, TooLargeError):
         return Refusal("too-large", f"{name}: {error.got}")
     known = "no known image format" not in error.got
     return Refusal("broken-file" if known else "unknown-format", f"{name}: {error.got}")
