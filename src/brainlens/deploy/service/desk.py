@@ -25,6 +25,7 @@ from brainlens.deploy.service.readings import (
     slice_document,
     study_numbers,
 )
+from brainlens.deploy.service.record import read_record
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.settings import Settings
 from brainlens.deploy.service.sight import Sight
@@ -44,6 +45,7 @@ class Desk:
         self.work.mkdir(parents=True, exist_ok=True)
         _clear(self.work)
         self.sight = Sight(settings.model)
+        self.record = read_record(settings.model, settings.evaluation)
         self.enhancer = Enhancer(settings.upscaler, settings.stylist, limits)
         self.album = Album(
             limits.album, settings.folder / "images" if settings.keep_images else None
@@ -120,14 +122,3 @@ def _clear(work: Path) -> None:
     for path in work.iterdir():
         if time.time() - path.stat().st_mtime > _LEFT:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def samples() -> dict[str, Path]:
-    """The embedded pictures that the page offers, by name: two of each class, none a patient's."""
-    from brainlens.data.sample import SAMPLE_DIR
-
-    found: dict[str, Path] = {}
-    for folder in sorted(path for path in SAMPLE_DIR.iterdir() if path.is_dir()):
-        for path in sorted(folder.glob("*.jpg"))[4:24:18]:
-            found[path.name] = path
-    return found

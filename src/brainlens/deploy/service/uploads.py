@@ -158,7 +158,7 @@ def _scan(name: str, content: bytes, ending: str, digest: str, place: Path) -> I
         if not shown:
             raise Refusal("broken-file", f"{name}: holds nothing but blank planes")
     except ImageError as error:
-        raise ImageError(name, error.got, "a whole scan", "Export it again") from None
+        raise type(error)(name, error.got, "a whole scan", "Export it again") from None
     finally:
         path.unlink(missing_ok=True)
 
