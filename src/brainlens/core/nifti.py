@@ -63,8 +63,9 @@ def _read(path: Path) -> tuple[Array, tuple[float, ...], dict[str, Any]]:
         if image.dataobj.offset > _BEFORE:
             raise TooLargeError(path, f"{image.dataobj.offset:,} bytes before the voxels", "fewer")
         first = image.dataobj[(..., *[0] * len(volumes))] if volumes else image.dataobj
-        turned = nibabel.orientations.io_orientation(image.affine)
-        values = nibabel.orientations.apply_orientation(np.asarray(first, np.float32), turned)
+        axes: Any = nibabel.orientations
+        turned = axes.io_orientation(image.affine)
+        values = axes.apply_orientation(np.asarray(first, np.float32), turned)
         order = np.argsort(turned[:, 0])  # the file's axis that goes right, forward, up
         spacing = tuple(float(raw.get_zooms()[axis]) for axis in order)
     except ImageError:

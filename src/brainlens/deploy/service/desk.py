@@ -81,7 +81,8 @@ class Desk:
         )  # fmt: skip
         self.gauges.refused(sum(bool(one["refusal"]) for one in slices))
         await self._keep(name, planes)
-        entry = await asyncio.wrap_future(self.history.keep(document, who))
+        written = await self.ask(self.history.keep, document, who)
+        entry = await asyncio.wrap_future(written)
         yield {"reading": document | {"entry": entry}}
 
     async def reading(self, name: str) -> Document:
