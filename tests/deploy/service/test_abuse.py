@@ -37,7 +37,7 @@ def zipped(entries: dict[str, bytes], **how: Any) -> bytes:
 
 def huge_png() -> bytes:
     """A PNG that says 10,000 x 10,000 and unpacks to that, in some kilobytes."""
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj(1)
     rows = b"".join(packer.compress(bytes(10_001)) for _ in range(10_000)) + packer.flush()
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 10_000, 10_000, 8, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
@@ -124,7 +124,7 @@ def test_one_bad_file_among_good_ones_is_named_and_skipped(standing: TestClient)
 def test_more_slices_pixels_or_files_than_the_limits_are_refused(standing: TestClient) -> None:
     rng = np.random.default_rng(4)
     for shape in ((8, 8, 41), (300, 300, 30)):
-        content = nifti(rng.integers(0, 900, shape, dtype=np.int16))
+        content = nifti(np.resize(rng.integers(0, 900, 9, dtype=np.int16), shape))
         answer = standing.post("/api/v1/classify", files={"files": ("v.nii.gz", content)})
         assert answer.status_code == 413, answer.text
     files = [("files", (f"{n}.jpg", SAMPLE.read_bytes())) for n in range(21)]
@@ -210,11 +210,11 @@ def originals() -> dict[str, bytes]:
     return found
 
 
-def send_mutated(client: TestClient, count: int, seed: int) -> None:
+def send_mutated(client: TestClient, numbers: range) -> None:
     files = list(originals().items())
     counts: dict[int, int] = {}
-    for number in range(count):
-        rng = np.random.default_rng((seed, number))
+    for number in numbers:
+        rng = np.random.default_rng((1, number))
         name, content = files[number % len(files)]
         sent = mutated(rng, content)
         answer = client.post("/api/v1/classify", files={"files": (name, sent)})
@@ -226,12 +226,12 @@ def send_mutated(client: TestClient, count: int, seed: int) -> None:
 
 
 def test_a_hundred_mutated_files_are_answered(standing: TestClient) -> None:
-    send_mutated(standing, 100, seed=0)
+    send_mutated(standing, range(100))
 
 
 @pytest.mark.slow
-def test_a_thousand_mutated_files_are_answered(standing: TestClient) -> None:
-    send_mutated(standing, 1000, seed=1)
+def test_nine_hundred_more_are_answered(standing: TestClient) -> None:
+    send_mutated(standing, range(100, 1000))
 
 
 def test_a_deflated_dicom_file_is_read_as_the_plain_one(standing: TestClient) -> None:
