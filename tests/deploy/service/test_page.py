@@ -53,32 +53,49 @@ def browser() -> Iterator[Any]:
         one.close()
 
 
+@pytest.fixture(scope="session")
+def screen(browser: Any) -> Iterator[Any]:
+    """A desk's screen, for one test after the other."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def page(browser: Any, running: Server) -> Iterator[Any]:
-    """The page on a desk's screen; it may say nothing to the console and ask nobody else."""
-    yield from opened(browser, running, width=1440, height=900)
+def page(screen: Any, running: Server) -> Iterator[Any]:
+    """The page on it, as new; it may say nothing to the console and ask nobody else."""
+    yield from opened(screen, running)
 
 
 @pytest.fixture
 def phone(browser: Any, running: Server) -> Iterator[Any]:
     """The page on a phone in Taiwan, in the dark."""
-    yield from opened(browser, running, width=390, height=844, has_touch=True,
-                      locale="zh-TW", color_scheme="dark")  # fmt: skip
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True,
+                                  locale="zh-TW", color_scheme="dark")  # fmt: skip
+    yield from opened(context.new_page(), running)
+    context.close()
 
 
-def opened(browser: Any, running: Server, *, width: int, height: int, **more: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": width, "height": height}, **more)
-    one, complaints, asked = context.new_page(), [], set()
+def opened(one: Any, running: Server) -> Iterator[Any]:
+    complaints: list[str] = []
+    asked: set[str] = set()
+    hear: dict[str, Any] = {
+        "console": lambda message: complaints.append(message.text),
+        "pageerror": lambda error: complaints.append(str(error)),
+        "request": lambda request: asked.add(request.url.split("/")[2]),
+    }
     one.set_default_timeout(60_000)
-    one.on("console", lambda message: complaints.append(message.text))
-    one.on("pageerror", lambda error: complaints.append(str(error)))
-    one.on("request", lambda request: asked.add(request.url.split("/")[2]))
+    for event, act in hear.items():
+        one.on(event, act)
     one.goto(running.url)
     one.wait_for_selector("html[data-ready]")
     yield one
-    context.close()
+    one.evaluate("localStorage.clear()")
+    one.goto("about:blank")
+    for event, act in hear.items():
+        one.remove_listener(event, act)
     assert [line for line in complaints if "Failed to load resource" not in line] == []
-    assert asked <= {f"127.0.0.1:{running.port}"}
+    assert asked <= {f"127.0.0.1:{running.port}", ""}
 
 
 def give(page: Any, *files: tuple[str, bytes]) -> None:
@@ -282,7 +299,8 @@ def test_the_model_shows_its_results_its_reliability_and_its_certificate(page: A
     assert f"None of the {record['images']} judged images was seen in training." in text
     assert f"{100 * record['metrics']['accuracy']['value']:.1f} %" in text
     assert page.locator(".chart").first.locator("circle").count() == len(record["reliability"])
-    confusion = page.locator("section", has_text="Confusion").locator("tbody td").all_inner_texts()
+    cells = page.locator("section.card:has(h3:text-is('Confusion')) tbody td")
+    confusion = cells.all_inner_texts()
     assert [int(cell) for cell in confusion] == [n for row in record["confusion"] for n in row]
     page.select_option("#language", "zh-Hant")
     assert "洩漏證明" in page.locator("#model-card").inner_text()
