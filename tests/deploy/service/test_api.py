@@ -171,6 +171,29 @@ def test_a_volume_tells_its_progress_line_by_line(client: TestClient) -> None:
     assert len(lines[-1]["reading"]["slices"]) == 10
 
 
+def test_a_fault_after_the_first_line_is_a_line_too(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk: Any = client.app._app.state.desk  # type: ignore[attr-defined]
+    judge, calls = desk.sight.judge, []
+
+    def faulty(planes: Any, coverage: float) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            raise ValueError("the model is ill")
+        return judge(planes, coverage)
+
+    monkeypatch.setattr(desk._batcher, "_judge", faulty)
+    answer = client.post(
+        "/api/v1/classify", files={"files": ("v.nii.gz", nifti(np.stack([HEAD] * 6, 2)))},
+        headers={"accept": "application/x-ndjson"},
+    )  # fmt: skip
+    first, last = (json.loads(line) for line in answer.text.splitlines())
+    assert first == {"progress": {"done": 4, "of": 6}}
+    assert last["error"]["code"] == "fault"
+    assert client.get("/api/v1/readings").json()["readings"] == []
+
+
 def test_the_values_that_a_window_is_laid_over_are_those_of_the_scanner(client: TestClient) -> None:
     values = (HEAD.astype(np.uint16) * 11) + 7
     document = post(client, ("a.dcm", dicom(values, 1)))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -189,6 +190,10 @@ def test_a_series_and_a_volume_are_sorted_by_suspicion(page: Any) -> None:
     page.locator(".strip button").nth(5).click()
     assert "v.nii.gz" in page.locator(".screen-name").inner_text()
     until(page, "document.querySelectorAll('.strip img[src^=blob]').length >= 5")
+    with page.expect_download() as download:
+        page.click("button:text-is('DICOM SR')")
+    report = pydicom.dcmread(Path(download.value.path()))
+    assert (report.Modality, report.PatientName) == ("SR", "Doe^Jane")
 
 
 def test_a_photo_is_refused_with_the_reason(page: Any) -> None:

@@ -26,7 +26,7 @@ from brainlens.deploy.service.readings import (
     study_numbers,
 )
 from brainlens.deploy.service.record import read_record
-from brainlens.deploy.service.refusals import Refusal
+from brainlens.deploy.service.refusals import Refusal, too_long
 from brainlens.deploy.service.settings import Settings
 from brainlens.deploy.service.sight import Sight
 from brainlens.deploy.service.uploads import Upload, read_upload
@@ -97,8 +97,13 @@ class Desk:
         return await asyncio.to_thread(function, *arguments)
 
     async def paint(self, function: Callable[[], T]) -> T:
-        """Long work on one picture: one at a time."""
-        return await self._in(self._painter, function)
+        """Long work on one picture: one at a time; raises Refusal for what waits too long."""
+        seconds = self.settings.limits.work_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._in(self._painter, function)
+        except TimeoutError:
+            raise too_long(seconds) from None
 
     async def close(self) -> None:
         """Finish what was accepted, then let go."""
