@@ -138,7 +138,7 @@ def write_painter(path: Path) -> Path:
     """A style export that turns white into black."""
     from onnx import TensorProto, helper, save
 
-    free = ["n", 3, "h", "w"]
+    free: list[str | int | None] = ["n", 3, "h", "w"]
     graph = helper.make_graph(
         [helper.make_node("Neg", ["picture"], ["drawn"])], "negative",
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, free)],

@@ -274,12 +274,17 @@ def test_an_odd_request_is_refused_in_our_own_words(
     [{"origin": "http://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"},
      {"sec-fetch-site": "same-site"}, {"host": "evil.example"}, {"origin": "http://localhost:99"}],
 )  # fmt: skip
-def test_posts_from_other_sites_are_refused(client: TestClient, headers: dict[str, str]) -> None:
-    files = {"files": ("a.jpg", SAMPLE.read_bytes())}
-    assert client.post("/api/v1/classify", files=files, headers=headers).status_code == 403
-    assert client.get("/api/v1/readings").json()["readings"] == []
+def test_posts_from_other_sites_are_refused(standing: TestClient, headers: dict[str, str]) -> None:
+    def entries() -> int:
+        count: int = standing.get("/api/v1/readings").json()["audit"]["entries"]
+        return count
+
+    files, before = {"files": ("a.jpg", SAMPLE.read_bytes())}, entries()
+    assert standing.post("/api/v1/classify", files=files, headers=headers).status_code == 403
+    assert entries() == before
     own = {"origin": "http://localhost", "sec-fetch-site": "same-origin"}
-    assert client.post("/api/v1/classify", files=files, headers=own).status_code == 201
+    assert standing.post("/api/v1/classify", files=files, headers=own).status_code == 201
+    assert entries() == before + 1
 
 
 def test_colour_and_depth_do_not_matter(standing: TestClient) -> None:

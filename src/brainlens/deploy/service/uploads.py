@@ -122,11 +122,11 @@ def _planes(name: str, content: bytes, folder: Path, limits: Limits) -> Iterator
         else:
             headers.check_webp(name, content, limits)
             image = open_image(content, name=name, pixel_limit=limits.pixels)
-            folder = str(PurePosixPath(name).parent)
-            loose = folder == "."
+            parent = str(PurePosixPath(name).parent)
+            loose = parent == "."
             yield of_picture(
-                image, name=name, study=f"picture:{name}:{digest}" if loose else f"in:{folder}",
-                title=name if loose else folder, content=content,
+                image, name=name, study=f"picture:{name}:{digest}" if loose else f"in:{parent}",
+                title=name if loose else parent, content=content,
             )  # fmt: skip
     except (ImageError, Refusal):
         raise
