@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -63,9 +64,10 @@ def test_splitting_leaks_nothing_and_splitting_what_was_augmented_leaks_all(mri:
 
 
 def test_the_model_card_is_what_its_json_and_its_model_say() -> None:
-    from tools.model_card import CARD, MODEL, card
+    from tools.model_card import CARD, MODEL, RECORD, card, record
 
     text = CARD.read_text("utf-8")
     assert text == card()
     assert Classifier(MODEL).meaning["card"] == text
     assert MODEL.stat().st_size < 20_000_000
+    assert json.loads(RECORD.read_text("utf-8")) == record()

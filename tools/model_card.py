@@ -1,7 +1,8 @@
-"""Writes the card of the model in the box: `python -m tools.model_card`.
+"""Writes the card of the model in the box, and its record: `python -m tools.model_card`.
 
 From the export's own metadata (src/brainlens/deploy/models/default.onnx) and from what was measured
-(docs/results/box/*.json) to docs/model-card.md; a test makes it again and compares.
+(docs/results/box/*.json, docs/results/main-road/*.json) to docs/model-card.md, into the export, and
+to default.json beside it, which the web app shows; a test makes them again and compares.
 """
 
 from __future__ import annotations
@@ -11,18 +12,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from brainlens.core.files import replacing, write_atomic
+from brainlens.core.files import replacing, write_atomic, write_json
 from brainlens.deploy.classifier import KEY, Classifier
+from brainlens.deploy.service.record import judged
 from tools.results_table import percent
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results" / "box"
 MODEL = ROOT / "src" / "brainlens" / "deploy" / "models" / "default.onnx"
 CARD = ROOT / "docs" / "model-card.md"
+RECORD = MODEL.with_suffix(".json")
+SPLITS = ("grouped", "official", "random")
 
 
 def main() -> None:
-    """Write the card, into the documents and into the export, for the web app to show."""
+    """Write the card, into the documents and into the export, and the record beside it."""
     import onnx
 
     text = card()
@@ -32,7 +36,40 @@ def main() -> None:
     entry.value = json.dumps(json.loads(entry.value) | {"card": text})
     with replacing(MODEL) as temporary:
         onnx.save(graph, str(temporary))
-    print(f"wrote {CARD.relative_to(ROOT)}, and into {MODEL.relative_to(ROOT)}")
+    write_json(RECORD, record())
+    print(f"wrote {CARD.relative_to(ROOT)}, into {MODEL.relative_to(ROOT)}, and its .json")
+
+
+def record() -> dict[str, Any]:
+    """What the page of the model shows besides its card."""
+    unseen, box, shipped = (_read(name) for name in ("unseen", "elsewhere", "shipped"))
+    both = (("judged", box), ("shipped", shipped))
+    roads = {name: _read(f"../main-road/{name}") for name in SPLITS}
+    return {
+        "kind": "record",
+        "about": "box",
+        "judged": judged(unseen),
+        "elsewhere": {name: each["volumes"] for name, each in both},
+        "strangers": {name: each["strangers"]["by kind"] for name, each in both},
+        "heat": box["heat"],
+        "splits": [_split(name, road) for name, road in roads.items()],
+        "sources": {
+            "judged, elsewhere, strangers, heat": "docs/results/box.md",
+            "splits": "docs/results/main-road.md",
+        },
+    }
+
+
+def _split(name: str, road: dict[str, Any]) -> dict[str, Any]:
+    """The plain network under one way to split."""
+    leakage = road["leakage"]
+    return {
+        "split": name,
+        "images": road["images"],
+        "accuracy": road["metrics"]["accuracy"],
+        "seen": leakage["copies"] + leakage["twins"] + leakage["same_group"],
+        "clean": leakage["clean"],
+    }
 
 
 def card() -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from brainlens.core.dicom import ordered, read_dicom, read_series
-from brainlens.core.errors import ConfigError, ImageError
+from brainlens.core import packed
+from brainlens.core.dicom import check_deflated, ordered, read_dicom, read_series
+from brainlens.core.errors import ConfigError, ImageError, TooLargeError
 from brainlens.core.slices import Slice, find_scans, is_scan, read_slices
 
 nibabel = pytest.importorskip("nibabel")
@@ -183,3 +189,81 @@ def test_a_real_series_is_sorted_by_place(shared: Path) -> None:
 def test_pictures_are_no_scans(shared: Path) -> None:
     assert not is_scan(shared / "data" / "sr" / "Set5" / "baby.png")
     assert is_scan(shared / "data" / "dicom" / "dicom_mr_head_barre" / "MR-MONO2-16-head.dcm")
+
+
+def deflated(path: Path, content: bytes) -> Path:
+    """A file in the deflated transfer syntax whose data set is `content`."""
+    meta = pydicom.dataset.FileMetaDataset()
+    meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = pydicom.uid.MRImageStorage
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    stream = io.BytesIO()
+    pydicom.filewriter.write_file_meta_info(pydicom.filebase.DicomFileLike(stream), meta)
+    packer = zlib.compressobj(wbits=-15)
+    path.write_bytes(
+        bytes(128) + b"DICM" + stream.getvalue() + packer.compress(content) + packer.flush()
+    )
+    return path
+
+
+def test_a_deflated_file_is_read_as_the_plain_one(tmp_path: Path) -> None:
+    plain = dicom(tmp_path / "a.dcm", np.arange(60).reshape(6, 10))
+    data = plain.read_bytes()
+    at = data.index(b"\x08\x00\x16\x00UI")  # the first element after the file's own header
+    (one,) = read_dicom(deflated(tmp_path / "b.dcm", data[at:]))
+    np.testing.assert_array_equal(one.values, next(read_dicom(plain)).values)
+
+
+def bomb(path: Path) -> Path:
+    """A file of its ending's kind that unpacks to 40,000,000 bytes of nothing."""
+    if path.name == "a.dcm":
+        return deflated(path, bytes(40_000_000))
+    path.write_bytes(gzip.compress(bytes(40_000_000), 1))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.dcm", "b.dcm.gz"])
+def test_a_packed_file_is_unpacked_no_further_than_the_limit(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed.gunzip, "__defaults__", (1 << 20,))
+    monkeypatch.setattr(check_deflated, "__defaults__", (1 << 20,))
+    file = bomb(tmp_path / name)
+    tracemalloc.start()
+    with pytest.raises(TooLargeError, match="unpacks to more than 1,048,576 bytes"):
+        list(read_slices(file))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 8 << 20
+
+
+def test_a_header_that_asks_for_more_than_the_limits_is_refused_unread(tmp_path: Path) -> None:
+    wide = dicom(tmp_path / "a.dcm", np.zeros((4, 4)), NumberOfFrames="20000000")
+    with pytest.raises(TooLargeError, match=r"20,000,000 frames of 4 x 4 pixels; expected at most"):
+        list(read_slices(wide))
+    file = volume(tmp_path / "b.nii", np.zeros((4, 4, 4), np.int16), np.eye(4))
+    head = bytearray(file.read_bytes())
+    for place, form, values, words in (
+        (40, "<8h", (3, 32767, 32767, 32767, 1, 1, 1, 1), "voxels; expected at most 250,000,000"),
+        (108, "<f", (2.0**33,), "8,589,934,592 bytes before the voxels"),
+    ):
+        content = bytearray(head)
+        struct.pack_into(form, content, place, *values)
+        (tmp_path / "c.nii.gz").write_bytes(gzip.compress(bytes(content)))
+        with pytest.raises(TooLargeError, match=words):
+            list(read_slices(tmp_path / "c.nii.gz"))
+
+
+def test_of_a_time_series_the_first_volume_is_read(tmp_path: Path) -> None:
+    values = np.random.default_rng(3).integers(0, 900, (4, 5, 6, 3), dtype=np.int16)
+    turned = np.array([[0, 0, 2.0, 0], [-3.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 0, 1]])
+    series = volume(tmp_path / "a.nii", values, turned)
+    first = volume(tmp_path / "b.nii", values[..., 0].copy(), turned)
+    ours, theirs = list(read_slices(series)), list(read_slices(first))
+    assert [one.facts["spacing"] for one in ours] == [one.facts["spacing"] for one in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+    canonical = nibabel.as_closest_canonical(nibabel.load(first))
+    assert ours[0].facts["thickness"] == max(canonical.header.get_zooms())
+    oracle = np.take(canonical.get_fdata(), 0, int(np.argmax(canonical.header.get_zooms())))
+    np.testing.assert_array_equal(ours[0].values, oracle[::-1, ::-1].T)

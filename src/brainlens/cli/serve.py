@@ -38,6 +38,7 @@ _KEY = click.option("--audit-key", type=_FILE, help="File with a secret that sea
 @click.option("--keep-images", is_flag=True, help="Keep the pictures too, not only the answers.")
 @click.option("--upscaler", type=_FILE, help="An exported generator, for ESRGAN under Enhance.")
 @click.option("--stylist", type=_FILE, help="An exported style model, for the tab Style.")
+@click.option("--evaluation", type=_FILE, help="What `evaluate` wrote of the model, to be shown.")
 @click.option("--coverage", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True,
               help="Share of answers whose set of classes shall hold the true one.")  # fmt: skip
 @click.option("--queue", type=click.IntRange(1), default=64, show_default=True, help="Requests.")

@@ -7,24 +7,28 @@ none. `pydicom` parses, `gdcm` decompresses (JPEG, JPEG-LS, JPEG 2000). No patie
 
 from __future__ import annotations
 
-import gzip
 import io
 import logging
+import math
+import struct
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from brainlens.core.errors import ImageError
+from brainlens.core.errors import ImageError, TooLargeError
+from brainlens.core.packed import GZIP, UNPACKED, gunzip, inflate
 from brainlens.core.slices import Slice, find_scans, is_dicom, percentile_window
 
 Array = np.ndarray[Any, Any]
 _GREY = {"MONOCHROME1", "MONOCHROME2"}
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _EXPECTED = "a DICOM file with a picture in it"
+PIXELS = 250_000_000  # of all frames of a file: 1 GB as read
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_LONG = {b"OB", b"OW", b"OF", b"SQ", b"UT", b"UN"}  # kinds of value with a length of 4 bytes
 
 
 def read_dicom(path: Path) -> Iterator[Slice]:
@@ -75,20 +79,39 @@ def _parse(path: Path) -> Any:
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # what it logs, it raises too
     try:
         content = path.read_bytes()
-        if content[:2] == b"\x1f\x8b":
-            content = gzip.decompress(content)
+        if content[:2] == GZIP:
+            content = gunzip(path, content)
+        check_deflated(path, content)
         data = pydicom.dcmread(io.BytesIO(content), force=path.suffix.lower() == ".dcm")
         if "Rows" not in data or "PixelData" not in data:
             raise ImageError(path, "a DICOM file without a picture", _EXPECTED)
+        sides = [int(_number(data, key) or 1) for key in ("NumberOfFrames", "Rows", "Columns")]
+        if math.prod(sides) > PIXELS:
+            got = f"{sides[0]:,} frames of {sides[2]:,} x {sides[1]:,} pixels"
+            raise TooLargeError(path, got, f"at most {PIXELS:,} pixels")
         return data
     except ImageError:
         raise
     except InvalidDicomError:
         raise ImageError(path, "no DICOM file", _EXPECTED, "Check the file") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
         raise ImageError(path, f"a file that cannot be read ({error})", _EXPECTED) from None
     except Exception as error:  # pydicom raises many kinds over broken headers
         raise _broken(path, error) from error
+
+
+def check_deflated(name: object, content: bytes, most: int = UNPACKED) -> None:
+    """Raises TooLargeError for a deflated file that pydicom would unpack without a limit."""
+    at = 132 if content[128:132] == b"DICM" else 0
+    if _DEFLATED not in content[at : at + 4096]:
+        return
+    while content[at : at + 2] == b"\x02\x00":  # the group that is never deflated
+        long = content[at + 4 : at + 6] in _LONG
+        place, kind, size = (at + 8, "<I", 12) if long else (at + 6, "<H", 8)
+        if len(content) < at + size:
+            break
+        at += size + int(struct.unpack_from(kind, content, place)[0])
+    inflate(name, content[at:], most)
 
 
 def _pixels(path: Path, data: Any) -> Array:

@@ -4,6 +4,7 @@ BrainlensError          a fault of ours                            exit code 1
 └── UserError           the user's input is wrong                  exit code 2
     ├── ConfigError     an unknown key, a value of the wrong type
     ├── ImageError      a file that is no readable image
+    │   └── TooLargeError   an image that takes more room than is given
     ├── IndexFileError  an index.csv that cannot be used as it is
     ├── SplitError      a split that cannot be made from these rows
     ├── LeakError       test images that the model may have seen
@@ -42,6 +43,10 @@ class ImageError(UserError):
         super().__init__(f"{path}: got {got}; expected {expected}. {next_step}".strip())
         self.path = Path(path)
         self.got = got
+
+
+class TooLargeError(ImageError):
+    """An image that would take more room than is given to one."""
 
 
 class IndexFileError(UserError):

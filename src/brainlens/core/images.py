@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from brainlens.core.errors import ImageError
+from brainlens.core.errors import ImageError, TooLargeError
 
 PIXEL_LIMIT = 100_000_000  # 10,000 x 10,000: at most 400 MB once decoded
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"})
@@ -138,7 +138,7 @@ def _check_size(image: ImageFile.ImageFile, name: str, limit: int) -> None:
     width, height = image.size
     if width * height > limit:
         got = f"{width:,} x {height:,} pixels"
-        raise ImageError(name, got, f"at most {limit:,} pixels", "Scale it down first")
+        raise TooLargeError(name, got, f"at most {limit:,} pixels", "Scale it down first")
 
 
 def _turn_upright(image: Image.Image) -> None:
@@ -187,9 +187,9 @@ def _image_error(name: str, error: Exception, limit: int = PIXEL_LIMIT) -> Image
     """Say in one line what is wrong with a file over which Pillow raised `error`."""
     if isinstance(error, Image.DecompressionBombError):
         step = "Scale it down first"
-        return ImageError(name, "far too many pixels", f"at most {limit:,} pixels", step)
+        return TooLargeError(name, "far too many pixels", f"at most {limit:,} pixels", step)
     if isinstance(error, MemoryError):
-        return ImageError(name, "more pixels than fit in memory", "a smaller image")
+        return TooLargeError(name, "more pixels than fit in memory", "a smaller image")
     if isinstance(error, UnidentifiedImageError):
         return ImageError(name, "content of no known image format", _EXPECTED, "Check the file")
     got = f"a broken image ({_reason(error)})"

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from brainlens.core.errors import ConfigError, ImageError, nearest
+from brainlens.core.errors import ConfigError, ImageError, TooLargeError, nearest
 from brainlens.core.slices import Slice, percentile_window
 
 Array = np.ndarray[Any, Any]
-VOXELS = 1_000_000_000  # of a volume: 4 GB as read
+VOXELS = 250_000_000  # of a volume: 1 GB as read
+_BEFORE = 64 << 20  # bytes before the voxels: a packed file may hold far more of nothing
 PLANES = {"axial": 2, "coronal": 1, "sagittal": 0}  # the axis (R, A, S) that a slice stands across
 
 
@@ -57,19 +58,23 @@ def _read(path: Path) -> tuple[Array, tuple[float, ...], dict[str, Any]]:
             kind = "colour" if len(raw.get_data_dtype()) else f"{image.shape}"
             raise ImageError(path, f"a volume of {kind}", "one number a voxel in three dimensions")
         if math.prod(image.shape[:3]) > VOXELS:
-            raise ImageError(path, f"{math.prod(image.shape[:3]):,} voxels", f"at most {VOXELS:,}")
-        canonical: Any = nibabel.as_closest_canonical(image)  # type: ignore[no-untyped-call]
-        values = np.asarray(canonical.dataobj, dtype=np.float32)
+            got = f"{math.prod(image.shape[:3]):,} voxels"
+            raise TooLargeError(path, got, f"at most {VOXELS:,}")
+        if image.dataobj.offset > _BEFORE:
+            raise TooLargeError(path, f"{image.dataobj.offset:,} bytes before the voxels", "fewer")
+        first = image.dataobj[(..., *[0] * len(volumes))] if volumes else image.dataobj
+        axes: Any = nibabel.orientations
+        turned = axes.io_orientation(image.affine)
+        values = axes.apply_orientation(np.asarray(first, np.float32), turned)
+        order = np.argsort(turned[:, 0])  # the file's axis that goes right, forward, up
+        spacing = tuple(float(raw.get_zooms()[axis]) for axis in order)
     except ImageError:
         raise
     except Exception as error:  # a damaged header is met by a dozen kinds, of no one root
         line = " ".join(str(error).split())[:120]
         step = "Fetch or export it again"
         raise ImageError(path, f"a broken volume ({line})", "a whole NIfTI file", step) from None
-    while values.ndim > 3:
-        values = values[..., 0]
     low, high = float(raw.get("cal_min", 0)), float(raw.get("cal_max", 0))
-    spacing = tuple(float(v) for v in canonical.header.get_zooms()[:3])
     facts = {
         "format": "nifti",
         "volumes": int(np.prod(volumes)) if volumes else 1,

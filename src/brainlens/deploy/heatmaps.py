@@ -19,16 +19,21 @@ from brainlens.data.scans import Picture
 _STRENGTH = 0.6  # of the colour where the evidence is 1
 
 
-def laid_back(heat: Array, grey: Array, preprocessing: Preprocessing) -> Array:
-    """(H, W) float32 0..1: the (h, w) evidence of the network's input on the picture (H, W)."""
+def laid_back(heat: Array, grey: Array, preprocessing: Preprocessing, side: int = 0) -> Array:
+    """(H, W) float32 0..1: the (h, w) evidence of the network's input on the picture (H, W).
+
+    With `side`, that of a picture made smaller, at most so many pixels a side.
+    """
     frame, size = preprocessing.frame(grey), preprocessing.size
-    height, width = grey.shape
+    scale = max(1.0, max(grey.shape) / side) if side else 1.0
+    height, width = (max(1, round(one / scale)) for one in grey.shape)
+    across, down = (grey.shape[1] / width) * frame.across, (grey.shape[0] / height) * frame.down
     image = Image.fromarray(heat.astype(np.float32)).resize((size, size), Image.Resampling.BILINEAR)
     # Each pixel of the picture looks up its place in the input.
     placed = image.transform(
         (width, height), Image.Transform.AFFINE,
-        (frame.across, 0, frame.pad_left - frame.left * frame.across,
-         0, frame.down, frame.pad_top - frame.top * frame.down),
+        (across, 0, frame.pad_left - frame.left * frame.across,
+         0, down, frame.pad_top - frame.top * frame.down),
         Image.Resampling.BILINEAR,
     )  # fmt: skip
     return np.asarray(np.clip(np.asarray(placed), 0, 1))

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,16 +22,19 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from brainlens.data.sample import SAMPLE_DIR
+from brainlens.deploy.answering import box
 from brainlens.deploy.service.app import create
+from brainlens.deploy.service.database import open_database
 from brainlens.deploy.service.desk import Desk
 from brainlens.deploy.service.settings import Limits, Settings
 
 LABELS = ["glioma", "meningioma", "none", "pituitary"]
 SIZE = 16
+TOKEN = "0123456789abcdef0123"
 SAMPLE = SAMPLE_DIR / "glioma" / "glioma-005.jpg"
 SMALL = Limits(
     upload=4 << 20, unpacked=8 << 20, files=20, pixels=1_000_000, total_pixels=2_000_000, slices=40,
-    receive_seconds=2, work_seconds=30, queue=2, batch=4,
+    receive_seconds=30, work_seconds=30, queue=2, batch=4,
 )  # fmt: skip
 Serve = Callable[..., AbstractContextManager["Server"]]
 
@@ -91,20 +95,35 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("model") / "quarters.onnx")
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty history, made once: Alembic takes its time."""
+    folder = tmp_path_factory.mktemp("empty")
+    open_database("", folder).dispose()
+    return folder / "readings.sqlite"
+
+
+def an_app(model: Path, folder: Path, empty: Path) -> Iterator[TestClient]:
+    """A client of an app with small limits and a history of its own."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(empty, folder)
+    desk = Desk(Settings(model, folder, limits=SMALL))
+    with TestClient(create(desk), base_url="http://localhost") as one:
+        yield one
+
+
 @pytest.fixture
-def client(model: Path, tmp_path: Path) -> Iterator[TestClient]:
-    """A client of an app with small limits and an empty history."""
-    desk = Desk(Settings(model, tmp_path / "server", limits=SMALL))
-    with TestClient(create(desk), base_url="http://localhost") as one:
-        yield one
+def client(model: Path, tmp_path: Path, empty: Path) -> Iterator[TestClient]:
+    """An app with an empty history."""
+    yield from an_app(model, tmp_path / "server", empty)
 
 
-@pytest.fixture(scope="module")
-def standing(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """The same, for all tests of a module that do not look at the history."""
-    desk = Desk(Settings(model, tmp_path_factory.mktemp("server"), limits=SMALL))
-    with TestClient(create(desk), base_url="http://localhost") as one:
-        yield one
+@pytest.fixture(scope="session")
+def standing(
+    model: Path, tmp_path_factory: pytest.TempPathFactory, empty: Path
+) -> Iterator[TestClient]:
+    """One for all tests that do not look at the history."""
+    yield from an_app(model, tmp_path_factory.mktemp("server"), empty)
 
 
 class Server:
@@ -113,6 +132,52 @@ class Server:
     def __init__(self, process: subprocess.Popen[str], port: int, folder: Path) -> None:
         self.process, self.port, self.folder = process, port, folder
         self.url = f"http://127.0.0.1:{port}"
+
+
+def write_painter(path: Path) -> Path:
+    """A style export that turns white into black."""
+    from onnx import TensorProto, helper, save
+
+    free: list[str | int | None] = ["n", 3, "h", "w"]
+    graph = helper.make_graph(
+        [helper.make_node("Neg", ["picture"], ["drawn"])], "negative",
+        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, free)],
+        [helper.make_tensor_value_info("drawn", TensorProto.FLOAT, free)],
+    )  # fmt: skip
+    painter = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    about = {"kind": "style", "direction": "to_painting", "multiple": 8, "grey": False}
+    helper.set_model_props(painter, {"brainlens": json.dumps(about)})
+    save(painter, str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def running(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server for all tests that only ask; it paints, and knows the box's record."""
+    folder = tmp_path_factory.mktemp("page")
+    shutil.copy(box().with_suffix(".json"), model.with_suffix(".json"))
+    painter = write_painter(folder / "negative.onnx")
+    with serving(model, folder, "--stylist", str(painter)) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def guarded(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real server with a certificate and a token."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl on PATH to make a certificate")
+    folder = tmp_path_factory.mktemp("guarded")
+    certificate, key, token = (folder / name for name in ("cert.pem", "key.pem", "token"))
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=localhost", "-keyout", str(key), "-out", str(certificate)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    token.write_text(TOKEN + "\n")
+    options = ["--tls-cert", str(certificate), "--tls-key", str(key), "--token-file", str(token)]
+    with serving(model, folder, *options) as one:
+        one.url = one.url.replace("http:", "https:")
+        yield one
 
 
 def free_port() -> int:

@@ -16,8 +16,11 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from brainlens.deploy.answering import answer_inputs
+from brainlens.core.errors import UserError
+from brainlens.deploy.answering import answer_inputs, box
 from brainlens.deploy.classifier import Classifier
+from brainlens.deploy.service.record import read_record
+from brainlens.deploy.service.samples import samples
 from tests.deploy.service.conftest import LABELS, SAMPLE, png
 
 
@@ -168,6 +171,29 @@ def test_a_volume_tells_its_progress_line_by_line(client: TestClient) -> None:
     assert len(lines[-1]["reading"]["slices"]) == 10
 
 
+def test_a_fault_after_the_first_line_is_a_line_too(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk: Any = client.app._app.state.desk  # type: ignore[attr-defined]
+    judge, calls = desk.sight.judge, []
+
+    def faulty(planes: Any, coverage: float) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            raise ValueError("the model is ill")
+        return judge(planes, coverage)
+
+    monkeypatch.setattr(desk._batcher, "_judge", faulty)
+    answer = client.post(
+        "/api/v1/classify", files={"files": ("v.nii.gz", nifti(np.stack([HEAD] * 6, 2)))},
+        headers={"accept": "application/x-ndjson"},
+    )  # fmt: skip
+    first, last = (json.loads(line) for line in answer.text.splitlines())
+    assert first == {"progress": {"done": 4, "of": 6}}
+    assert last["error"]["code"] == "fault"
+    assert client.get("/api/v1/readings").json()["readings"] == []
+
+
 def test_the_values_that_a_window_is_laid_over_are_those_of_the_scanner(client: TestClient) -> None:
     values = (HEAD.astype(np.uint16) * 11) + 7
     document = post(client, ("a.dcm", dicom(values, 1)))
@@ -259,3 +285,35 @@ def test_the_samples_are_offered_and_can_be_read(client: TestClient) -> None:
     assert {one["label"] for one in offered} == set(LABELS)
     content = client.get(f"/api/v1/samples/{offered[0]['name']}").content
     assert post(client, (offered[0]["name"], content))["unreadable"] == []
+
+
+def test_the_model_in_the_box_sees_what_the_samples_show() -> None:
+    shown = samples()
+    found = Classifier(box()).classify(list(shown.values()))[0]
+    right = [one.finding.predicted == path.parent.name and not one.finding.refusal
+             for one, path in zip(found, shown.values(), strict=True)]  # fmt: skip
+    assert sum(right) >= 10, right
+
+
+def test_a_record_is_read_from_an_evaluation_and_names_no_file(tmp_path: Path) -> None:
+    assert read_record(tmp_path / "m.onnx", None) is None
+    (tmp_path / "m.json").write_text('{"kind": "something"}')
+    with pytest.raises(UserError, match=r"is no evaluation\. Make one"):
+        read_record(tmp_path / "m.onnx", None)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_record(tmp_path / "m.onnx", tmp_path / "nothing")
+    box_record = read_record(box(), None)
+    assert box_record is not None
+    evaluation = {
+        **box_record["judged"], "kind": "evaluation", "run": "/home/me/run",
+        "protocol": {"protocol": "grouped"},
+        "reliability": [{"confidence": None, "accuracy": None, "count": 0},
+                        {"confidence": 0.9, "accuracy": 0.8, "count": 5}],
+        "provenance": {"command": "/home/me/x", "finished": "2026-11-21T10:00:00Z"},
+    }  # fmt: skip
+    (tmp_path / "metrics.json").write_text(json.dumps(evaluation))
+    held = read_record(tmp_path / "m.onnx", tmp_path)
+    assert held is not None
+    assert held["judged"]["reliability"] == [{"confidence": 0.9, "accuracy": 0.8, "images": 5}]
+    assert held["judged"]["measured"] == "2026-11-21T10:00:00Z"
+    assert "/home" not in json.dumps(held)

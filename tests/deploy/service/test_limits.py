@@ -13,12 +13,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
+from uvicorn.server import ServerState
 
+from brainlens.deploy.service import patience
 from brainlens.deploy.service.app import create
 from brainlens.deploy.service.batching import Batcher
 from brainlens.deploy.service.desk import Desk
 from brainlens.deploy.service.settings import Limits, Settings
+from brainlens.deploy.stylist import shipped
 from tests.deploy.service.conftest import SAMPLE, SMALL, wait_until
 
 FILES = {"files": ("a.jpg", SAMPLE.read_bytes())}
@@ -154,6 +158,38 @@ def test_scans_that_a_killed_server_left_are_removed(model: Path, tmp_path: Path
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["upload-new"]
 
 
+def test_a_head_that_trickles_in_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.5)
+    head = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.8)  # a request at work has all its time
+        start = {"type": "http.response.start", "status": 204, "headers": []}
+        await send(start)
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask() -> list[bytes]:
+        config, state = uvicorn.Config(app, log_level="critical"), ServerState()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: patience.Patient(config, state, {}), "127.0.0.1", 0
+        )
+        port = server.sockets[0].getsockname()[1]
+        answers = []
+        for sent in ([b""], [head], [head + b"\r\n", head]):  # nothing, half, one and a half
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for part in sent:
+                writer.write(part)
+                await asyncio.sleep(0.1)
+            answers.append(await asyncio.wait_for(reader.read(), 20))
+            writer.close()
+        server.close()
+        return answers
+
+    nothing, half, more = asyncio.run(ask())
+    assert (nothing, half) == (b"", b"")
+    assert more.startswith(b"HTTP/1.1 204")
+
+
 def test_every_answer_carries_the_policy(standing: TestClient) -> None:
     for path in ("/", "/static/style.css", "/api/v1/readings", "/nothing", "/metrics"):
         headers = standing.get(path).headers
@@ -198,4 +234,5 @@ def test_what_cannot_be_enlarged_is_refused(standing: TestClient) -> None:
     answer = standing.post("/api/v1/enhance", files=other, data={"scale": "2"})
     assert answer.status_code == 422
     assert "expected" in answer.json()["error"]["message"]
-    assert standing.post("/api/v1/style", files=picture).status_code == 501
+    if not shipped().is_file():
+        assert standing.post("/api/v1/style", files=picture).status_code == 501

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.deploy.service.conftest import serving
+from tests.deploy.service.conftest import Server
 
 CHECKS: list[Any] = [
     checks.not_a_server_error, status_code_conformance, content_type_conformance,
@@ -26,15 +25,14 @@ EXAMPLES = 8  # of each operation
 
 
 @pytest.mark.slow
-def test_answers_are_as_described(model: Path, tmp_path: Path) -> None:
+def test_answers_are_as_described(running: Server) -> None:
     """All operations but those that answer 501 where their part is not built."""
-    with serving(model, tmp_path / "s") as running:
-        described = schemathesis.openapi.from_url(f"{running.url}/api/v1/openapi.json")
-        tried = set()
-        for found in described.exclude(path_regex="style|dicom-sr").get_all_operations():
-            operation: Any = found.ok()  # type: ignore[union-attr]
-            tried.add(operation.label)
-            run(operation.as_strategy())
+    described = schemathesis.openapi.from_url(f"{running.url}/api/v1/openapi.json")
+    tried = set()
+    for found in described.exclude(path_regex="style|dicom-sr").get_all_operations():
+        operation: Any = found.ok()  # type: ignore[union-attr]
+        tried.add(operation.label)
+        run(operation.as_strategy())
     assert {"POST /api/v1/classify", "POST /api/v1/enhance", "GET /api/v1/readings"} <= tried
 
 

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
 from brainlens.core.places import cache_folder
 from brainlens.data.sample import SAMPLE_DIR
-from tests.deploy.service.conftest import SAMPLE, Server, serving
+from brainlens.deploy.answering import box
+from brainlens.deploy.service.refusals import KINDS
+from tests.deploy.service.conftest import SAMPLE, TOKEN, Server
 from tests.deploy.service.test_api import HEAD, dicom, nifti
 
 pytestmark = pytest.mark.slow
@@ -37,7 +40,7 @@ DROP = """([name, data]) => {
 }"""  # noqa: E501
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Debian's Chromium."""
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -51,39 +54,49 @@ def browser() -> Iterator[Any]:
         one.close()
 
 
-@pytest.fixture(scope="module")
-def running(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for all tests of the page."""
-    with serving(model, tmp_path_factory.mktemp("page") / "s") as one:
-        yield one
+@pytest.fixture(scope="session")
+def screen(browser: Any) -> Iterator[Any]:
+    """A desk's screen, for one test after the other."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield context.new_page()
+    context.close()
 
 
 @pytest.fixture
-def page(browser: Any, running: Server) -> Iterator[Any]:
-    """The page on a desk's screen; it may say nothing to the console and ask nobody else."""
-    yield from opened(browser, running, width=1440, height=900)
+def page(screen: Any, running: Server) -> Iterator[Any]:
+    """The page on it, as new; it may say nothing to the console and ask nobody else."""
+    yield from opened(screen, running)
 
 
 @pytest.fixture
 def phone(browser: Any, running: Server) -> Iterator[Any]:
     """The page on a phone in Taiwan, in the dark."""
-    yield from opened(browser, running, width=390, height=844, has_touch=True,
-                      locale="zh-TW", color_scheme="dark")  # fmt: skip
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True,
+                                  locale="zh-TW", color_scheme="dark")  # fmt: skip
+    yield from opened(context.new_page(), running)
+    context.close()
 
 
-def opened(browser: Any, running: Server, *, width: int, height: int, **more: Any) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": width, "height": height}, **more)
-    one, complaints, asked = context.new_page(), [], set()
+def opened(one: Any, running: Server) -> Iterator[Any]:
+    complaints: list[str] = []
+    asked: set[str] = set()
+    hear: dict[str, Any] = {
+        "console": lambda message: complaints.append(message.text),
+        "pageerror": lambda error: complaints.append(str(error)),
+        "request": lambda request: asked.add(request.url.split("/")[2]),
+    }
     one.set_default_timeout(60_000)
-    one.on("console", lambda message: complaints.append(message.text))
-    one.on("pageerror", lambda error: complaints.append(str(error)))
-    one.on("request", lambda request: asked.add(request.url.split("/")[2]))
+    for event, act in hear.items():
+        one.on(event, act)
     one.goto(running.url)
     one.wait_for_selector("html[data-ready]")
     yield one
-    context.close()
+    one.evaluate("localStorage.clear()")
+    one.goto("about:blank")
+    for event, act in hear.items():
+        one.remove_listener(event, act)
     assert [line for line in complaints if "Failed to load resource" not in line] == []
-    assert asked <= {f"127.0.0.1:{running.port}"}
+    assert asked <= {f"127.0.0.1:{running.port}", ""}
 
 
 def give(page: Any, *files: tuple[str, bytes]) -> None:
@@ -177,6 +190,10 @@ def test_a_series_and_a_volume_are_sorted_by_suspicion(page: Any) -> None:
     page.locator(".strip button").nth(5).click()
     assert "v.nii.gz" in page.locator(".screen-name").inner_text()
     until(page, "document.querySelectorAll('.strip img[src^=blob]').length >= 5")
+    with page.expect_download() as download:
+        page.click("button:text-is('DICOM SR')")
+    report = pydicom.dcmread(Path(download.value.path()))
+    assert (report.Modality, report.PatientName) == ("SR", "Doe^Jane")
 
 
 def test_a_photo_is_refused_with_the_reason(page: Any) -> None:
@@ -250,6 +267,69 @@ def test_a_picture_is_enlarged_marked_and_measured(page: Any) -> None:
     assert "0%" in page.eval_on_selector(".over-half", "one => one.style.clipPath")
 
 
+def test_a_picture_is_painted_by_the_generator_that_is_given(page: Any) -> None:
+    page.click("nav >> text=Style")
+    assert not page.is_visible("#style-missing")
+    white = np.full((40, 60, 3), 255, np.uint8)
+    white[:, :30] = (10, 200, 30)
+    stream = io.BytesIO()
+    Image.fromarray(white).save(stream, "PNG")
+    page.set_input_files("#style-file", [
+        {"name": "a.png", "mimeType": "image/png", "buffer": stream.getvalue()}
+    ])  # fmt: skip
+    page.click("#style-form button")
+    page.wait_for_selector("#style-result .compare")
+    assert "Painted by negative." in page.locator("#style-result").inner_text()
+    with page.expect_download() as download:
+        page.click("#style-result button")
+    painted = np.asarray(Image.open(Path(download.value.path())).convert("RGB"))
+    assert np.array_equal(painted, 255 - white)
+
+
+def test_without_a_generator_the_tab_says_how_to_give_one(page: Any) -> None:
+    nothing = "{ methods: ['bicubic'], styles: false }"
+    page.evaluate(f"import('/static/enhance.js').then((one) => one.learn({nothing}))")
+    page.click("nav >> text=Style")
+    assert "brainlens serve --stylist" in page.locator("#style-missing").inner_text()
+    assert not page.is_visible("#style-form")
+    page.click("nav >> text=Enhance")
+    assert "brainlens serve --upscaler" in page.locator("#enhance-missing").inner_text()
+
+
+def test_the_model_shows_its_results_its_reliability_and_its_certificate(page: Any) -> None:
+    record = json.loads(box().with_suffix(".json").read_text("utf-8"))["judged"]
+    page.click("nav >> text=Model")
+    page.wait_for_selector("#model-card .chart")
+    text = page.locator("#model-card").inner_text()
+    assert f"None of the {record['images']} judged images was seen in training." in text
+    assert f"{100 * record['metrics']['accuracy']['value']:.1f} %" in text
+    assert page.locator(".chart").first.locator("circle").count() == len(record["reliability"])
+    cells = page.locator("section.card:has(h3:text-is('Confusion')) tbody td")
+    confusion = cells.all_inner_texts()
+    assert [int(cell) for cell in confusion] == [n for row in record["confusion"] for n in row]
+    page.select_option("#language", "zh-Hant")
+    assert "洩漏證明" in page.locator("#model-card").inner_text()
+
+
+def test_a_folder_is_dropped_whole_and_a_sample_is_a_study(page: Any, tmp_path: Path) -> None:
+    (tmp_path / "case" / "inner").mkdir(parents=True)
+    for number, place in enumerate(("case", "case", "case/inner")):
+        (tmp_path / place / f"{number}.jpg").write_bytes(SAMPLE.read_bytes())
+    (tmp_path / "case" / ".hidden").write_text("x")
+    wire = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(tmp_path / "case")], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        sent = {"type": kind, "x": 300, "y": 300, "data": data}
+        wire.send("Input.dispatchDragEvent", sent)
+    page.wait_for_selector("#result .strip")
+    names = page.eval_on_selector_all(".strip button", "all => all.map((one) => one.title)")
+    assert sorted(names) == ["case/0.jpg", "case/1.jpg", "case/inner/2.jpg"]
+    page.click("text=New reading")
+    page.click("#samples button")
+    until(page, "document.querySelectorAll('.strip button').length === 3")
+    assert page.locator(".studies li").count() == 1
+
+
 def test_everything_can_be_done_with_the_keyboard_alone(page: Any) -> None:
     for _ in range(30):
         page.keyboard.press("Tab")
@@ -283,7 +363,8 @@ def test_both_languages_have_every_word_and_can_be_switched(page: Any) -> None:
     assert set(used) <= set(keys[0])
     page.select_option("#language", "zh-Hant")
     assert page.get_attribute("html", "lang") == "zh-Hant"
-    assert page.locator("nav").inner_text().split() == ["分類", "放大", "模型", "紀錄"]
+    assert page.locator("nav").inner_text().split() == ["分類", "放大", "風格", "模型", "紀錄"]
+    assert {f"{part}.{code}" for code in KINDS for part in "en"} <= set(keys[0])
     give(page, ("a.jpg", SAMPLE.read_bytes()))
     assert "機率" in page.locator(".answer").inner_text()
     page.reload()
@@ -295,7 +376,7 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(phone: Any) -> None:
     assert phone.get_attribute("html", "lang") == "zh-Hant"
     assert phone.get_attribute("html", "data-theme") == "dark"
     give(phone, ("a.jpg", SAMPLE.read_bytes()))
-    for section in ("", "#enhance", "#model", "#history"):
+    for section in ("", "#enhance", "#style", "#model", "#history"):
         if section:
             phone.evaluate("hash => { location.hash = hash; }", section)
             phone.wait_for_timeout(400)
@@ -303,18 +384,16 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(phone: Any) -> None:
         assert wide <= 0, section
 
 
-def test_a_server_with_a_token_asks_for_it(browser: Any, model: Path, tmp_path: Path) -> None:
-    token = "a-token-of-some-length"
-    with serving(model, tmp_path / "s", BRAINLENS_TOKEN=token) as guarded:
-        context = browser.new_context()
-        one = context.new_page()
-        one.goto(guarded.url)
-        one.wait_for_selector("#token-dialog[open]")
-        one.fill("#token", token)
-        one.click("#token-dialog button")
-        one.wait_for_selector("html[data-ready]")
-        give(one, ("a.jpg", SAMPLE.read_bytes()))
-        context.close()
+def test_a_server_with_a_token_asks_for_it(browser: Any, guarded: Server) -> None:
+    context = browser.new_context(ignore_https_errors=True)
+    one = context.new_page()
+    one.goto(guarded.url)
+    one.wait_for_selector("#token-dialog[open]")
+    one.fill("#token", TOKEN)
+    one.click("#token-dialog button")
+    one.wait_for_selector("html[data-ready]")
+    give(one, ("a.jpg", SAMPLE.read_bytes()))
+    context.close()
 
 
 @pytest.fixture(scope="module")
@@ -359,7 +438,7 @@ def test_axe_finds_no_violation(page: Any, axe: str, theme: str) -> None:
     give(page, ("v.nii.gz", nifti(volume)))
     page.wait_for_timeout(400)
     judge("reading")
-    for section in ("enhance", "model", "history"):
+    for section in ("enhance", "style", "model", "history"):
         page.evaluate("hash => { location.hash = hash; }", f"#{section}")
         page.wait_for_timeout(500)
         judge(section)

@@ -7,20 +7,28 @@ them in `images/READING/NUMBER.npz` below the server's folder.
 from __future__ import annotations
 
 import io
+import json
 import threading
 import zipfile
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from brainlens.core.files import replacing
-from brainlens.deploy.service.planes import Plane
+from brainlens.deploy.service.planes import Plane, shown
 
 Array = np.ndarray[Any, Any]
+
+
+class Held(NamedTuple):
+    """One picture."""
+
+    values: Array
+    shown: dict[str, Any]
 
 
 class Album:
@@ -29,21 +37,21 @@ class Album:
     def __init__(self, most: int, folder: Path | None) -> None:
         """At most so many bytes in memory; a folder only where pictures are to be kept."""
         self._most, self._folder = most, folder
-        self._held: OrderedDict[str, list[Array]] = OrderedDict()
+        self._held: OrderedDict[str, list[Held]] = OrderedDict()
         self._headers: dict[str, list[bytes]] = {}  # never kept on the disk: they name patients
         self._size = 0
         self._lock = threading.Lock()
 
     def keep(self, reading: str, planes: Sequence[Plane]) -> None:
         """Hold the pictures of a reading; the oldest ones make room."""
-        values = [plane.values for plane in planes]
+        held = [Held(plane.values, shown(plane)) for plane in planes]
         if self._folder is not None:
-            for number, one in enumerate(values):
+            for number, one in enumerate(held):
                 path = self._folder / reading / f"{number}.npz"
                 with replacing(path) as temporary, temporary.open("wb") as stream:
-                    np.savez_compressed(stream, values=one)
+                    np.savez_compressed(stream, values=one.values, shown=json.dumps(one.shown))
         with self._lock:
-            self._held[reading] = values
+            self._held[reading] = held
             self._headers[reading] = [plane.header for plane in planes]
             self._size += self._bytes(reading)
             while self._size > self._most and len(self._held) > 1:
@@ -60,10 +68,20 @@ class Album:
 
     def _bytes(self, reading: str) -> int:
         headers = {id(one): len(one) for one in self._headers[reading]}
-        return sum(one.nbytes for one in self._held[reading]) + sum(headers.values())
+        return sum(one.values.nbytes for one in self._held[reading]) + sum(headers.values())
 
     def values(self, reading: str, number: int) -> Array | None:
-        """One picture; None where it is not held any more. `reading` is a known reading's name."""
+        """What a window is laid over; None where it is not held any more."""
+        held = self._found(reading, number)
+        return held.values if held else None
+
+    def picture(self, reading: str, number: int, side: int = 0) -> bytes | None:
+        """A PNG through its own window, at most `side` pixels a side where one is given."""
+        held = self._found(reading, number)
+        return _png(held, side) if held else None
+
+    def _found(self, reading: str, number: int) -> Held | None:
+        """`reading` looks like a reading's name: it leads to no other folder."""
         with self._lock:
             held = self._held.get(reading)
             if held is not None:
@@ -73,19 +91,18 @@ class Album:
             return None
         try:
             with np.load(self._folder / reading / f"{number}.npz") as kept:
-                return np.asarray(kept["values"])
+                return Held(np.asarray(kept["values"]), json.loads(str(kept["shown"])))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None
 
 
-def png(values: Array, shown: dict[str, Any], side: int = 0) -> bytes:
-    """A picture through its own window, at most `side` pixels a side where one is given."""
-    largest = 255 if values.dtype == np.uint8 else 65535
-    low, high = shown["low"], shown["high"]
-    black, white = shown["window"]
-    scaled = low + values.astype(np.float32) * ((high - low) / largest)
+def _png(held: Held, side: int) -> bytes:
+    largest = 255 if held.values.dtype == np.uint8 else 65535
+    low, high, inverted = (held.shown[name] for name in ("low", "high", "inverted"))
+    black, white = held.shown["window"]
+    scaled = low + held.values.astype(np.float32) * ((high - low) / largest)
     grey = np.clip((scaled - black) * (255 / ((white - black) or 1)), 0, 255)
-    image = Image.fromarray(np.rint(255 - grey if shown["inverted"] else grey).astype(np.uint8))
+    image = Image.fromarray(np.rint(255 - grey if inverted else grey).astype(np.uint8))
     if side:
         image.thumbnail((side, side))
     stream = io.BytesIO()

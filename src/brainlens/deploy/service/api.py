@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -11,7 +12,6 @@ from fastapi import APIRouter, File, Form, Path, Query, Request, UploadFile
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from brainlens.deploy.service import schemas
-from brainlens.deploy.service.album import png
 from brainlens.deploy.service.desk import Desk
 from brainlens.deploy.service.downloads import (
     FEEDBACK_COLUMNS,
@@ -19,10 +19,11 @@ from brainlens.deploy.service.downloads import (
     report,
     table,
 )
-from brainlens.deploy.service.refusals import Refusal
+from brainlens.deploy.service.refusals import FAULT, Refusal, too_long
 from brainlens.deploy.service.structured import structured
 from brainlens.deploy.service.uploads import plain
 
+_LOG = logging.getLogger("brainlens.serve")
 _STREAM = "application/x-ndjson"
 Name = Annotated[str, Path(pattern=schemas.ID, description="A reading.")]
 Number = Annotated[int, Path(ge=0, le=100_000, description="The index of a slice.")]
@@ -97,7 +98,7 @@ async def classify(
                 if "reading" in event:
                     return JSONResponse(event["reading"], 201)
     except TimeoutError:
-        raise _too_long(limits.work_seconds) from None
+        raise too_long(limits.work_seconds) from None
     raise AssertionError("a reading comes last")
 
 
@@ -160,12 +161,10 @@ async def picture(
 ) -> Response:  # fmt: skip
     """A slice as PNG, through its own window."""
     desk = desk_of(request)
-    document = await desk.reading(name)
-    held = await desk.ask(desk.album.values, name, number)
-    if held is None or number >= len(document["slices"]):
+    found = await desk.ask(desk.album.picture, name, number, side)
+    if found is None:
         raise Refusal("not-kept", f"the picture {number} of reading {name} is not kept")
-    shown = document["slices"][number]["shown"]
-    return Response(await desk.ask(png, held, shown, side), media_type="image/png")
+    return Response(found, media_type="image/png")
 
 
 async def comment(request: Request, name: Name, said: schemas.Said) -> Response:
@@ -201,13 +200,18 @@ async def _lines(events: AsyncIterator[dict[str, Any]], seconds: float) -> Async
     try:
         async with asyncio.timeout(seconds):
             async for event in events:
-                yield json.dumps(event, ensure_ascii=False).encode() + b"\n"
+                yield _line(event)
     except TimeoutError:
-        yield json.dumps(_too_long(seconds).document()).encode() + b"\n"
+        yield _line(too_long(seconds).document())
+    except Refusal as refusal:
+        yield _line(refusal.document())
+    except Exception:
+        _LOG.exception("a reading failed after its first line")
+        yield _line(FAULT.document())
 
 
-def _too_long(seconds: float) -> Refusal:
-    return Refusal("too-long", f"the work was not done after {seconds:g} s", retry_after=5)
+def _line(event: dict[str, Any]) -> bytes:
+    return json.dumps(event, ensure_ascii=False).encode() + b"\n"
 
 
 def _file(kind: str) -> dict[int | str, dict[str, Any]]:

@@ -17,7 +17,7 @@ from brainlens import __version__
 from brainlens.deploy.service import api, side
 from brainlens.deploy.service.desk import Desk
 from brainlens.deploy.service.guard import Guard
-from brainlens.deploy.service.refusals import Refusal, code_of
+from brainlens.deploy.service.refusals import FAULT, Refusal, code_of
 
 _LOG = logging.getLogger("brainlens.serve")
 _ABOUT = """Classify slices of brain MRI. Research use, not a medical device.
@@ -66,5 +66,4 @@ async def _invalid(request: Request, error: Any) -> Response:
 async def _fault(request: Request, error: Exception) -> Response:
     """A fault of ours: in the log with its trace, to the client without."""
     _LOG.error("a request failed: %s %s", request.method, request.url.path, exc_info=error)
-    own = Refusal("fault", "a fault of the server; it is in its log")
-    return JSONResponse(own.document(), 500)
+    return JSONResponse(FAULT.document(), 500)

@@ -1,4 +1,4 @@
-"""Owns packed uploads: zip and gzip, opened in memory and never further than the limits allow.
+"""Owns zip uploads: opened in memory and never further than the limits allow.
 
 Names in an archive are words to show, never paths to write to. An archive within an archive is
 refused; sizes are counted as bytes come out, not as the headers promise.
@@ -15,16 +15,14 @@ from pathlib import PurePosixPath
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.settings import Limits
 
-ZIP, GZIP = b"PK\x03\x04", b"\x1f\x8b"
-_EMPTY_ZIP = b"PK\x05\x06"
-_CHUNK = 1 << 20
+_ZIP, _EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
 _PLAIN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others may ask for gigabytes to unpack
 _SILENT = {"dicomdir", "thumbs.db", "readme.md", "readme.txt", "license", "license.txt"}
 
 
 def is_zip(content: bytes) -> bool:
     """Whether the first bytes say zip."""
-    return content[:4] in (ZIP, _EMPTY_ZIP)
+    return content[:4] in (_ZIP, _EMPTY_ZIP)
 
 
 def entries(name: str, content: bytes, limits: Limits) -> Iterator[tuple[str, bytes]]:
@@ -66,26 +64,3 @@ def _unpacked(archive: zipfile.ZipFile, one: zipfile.ZipInfo, name: str, left: i
     if len(data) > left:
         raise Refusal("too-large", f"{name}: unpacks to more than the server takes at once")
     return data
-
-
-def gunzip(name: str, content: bytes, most: int) -> bytes:
-    """A gzip file's content; raises Refusal beyond `most` bytes and for broken ones."""
-    parts, size, rest = [], 0, content
-    try:
-        while rest[:2] == GZIP:
-            unpacker = zlib.decompressobj(wbits=31)
-            while not unpacker.eof:
-                data = unpacker.decompress(rest, _CHUNK)
-                rest = unpacker.unconsumed_tail
-                if not data and not unpacker.eof:
-                    raise Refusal("broken-file", f"{name}: ends too early")
-                size += len(data)
-                if size > most:
-                    raise Refusal(
-                        "too-large", f"{name}: unpacks to more than the server takes at once"
-                    )
-                parts.append(data)
-            rest = unpacker.unused_data
-    except zlib.error as error:
-        raise Refusal("broken-file", f"{name}: is a broken gzip file ({error})") from None
-    return b"".join(parts)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,16 +43,20 @@ def entry_digest(entry: Entry, key: bytes) -> str:
     return hashlib.sha256(message).hexdigest()
 
 
-def append(connection: sa.Connection, key: bytes, **fields: str) -> int:
-    """Add an entry within a transaction; answers its number. The head is locked until its end."""
+def append(connection: sa.Connection, key: bytes, told: Sequence[Entry]) -> list[int]:
+    """Add entries within a transaction; answers their numbers. The head is locked until its end."""
     head = connection.execute(
         sa.select(AUDIT_HEAD.c.seq, AUDIT_HEAD.c.digest).with_for_update()
     ).one()
-    entry: dict[str, Any] = {**fields, "seq": head.seq + 1, "previous": head.digest}
-    entry["digest"] = entry_digest(entry, key)
-    connection.execute(sa.insert(AUDIT_LOG).values(entry))
-    connection.execute(sa.update(AUDIT_HEAD).values(seq=entry["seq"], digest=entry["digest"]))
-    return int(entry["seq"])
+    seq, digest, entries = int(head.seq), head.digest, []
+    for fields in told:
+        seq += 1
+        entry: dict[str, Any] = {**fields, "seq": seq, "previous": digest}
+        entry["digest"] = digest = entry_digest(entry, key)
+        entries.append(entry)
+    connection.execute(sa.insert(AUDIT_LOG), entries)
+    connection.execute(sa.update(AUDIT_HEAD).values(seq=seq, digest=digest))
+    return [entry["seq"] for entry in entries]
 
 
 def head_of(connection: sa.Connection) -> tuple[int, str]:

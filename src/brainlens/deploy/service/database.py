@@ -14,6 +14,7 @@ from sqlalchemy import event
 from brainlens.core.errors import UserError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+REVISION = "first"  # the last of the migrations; a test compares
 _DRIVERS = {"postgres": "postgresql+pg8000", "postgresql": "postgresql+pg8000"}
 
 
@@ -24,7 +25,8 @@ def open_database(url: str, folder: Path) -> sa.Engine:
         url = f"sqlite:///{folder / 'readings.sqlite'}"
     engine = _engine(url)
     try:
-        _upgrade(engine)
+        if not _is_current(engine):
+            _upgrade(engine)
     except sa.exc.SQLAlchemyError as error:
         where = engine.url.render_as_string(hide_password=True)
         line = " ".join(str(getattr(error, "orig", None) or error).split())[:160]
@@ -65,6 +67,15 @@ def _begin(connection: sa.Connection) -> None:
     """Writers take the lock at once, so that no two read the same head of the log."""
     reading = connection.get_execution_options().get("reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _is_current(engine: sa.Engine) -> bool:
+    """Whether the tables are those of the last migration: then Alembic need not be loaded."""
+    if not sa.inspect(engine).has_table("alembic_version"):
+        return False
+    with engine.connect().execution_options(reading=True) as connection:
+        found = connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+        return found.scalars().all() == [REVISION]
 
 
 def _upgrade(engine: sa.Engine) -> None:

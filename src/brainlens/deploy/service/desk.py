@@ -25,7 +25,8 @@ from brainlens.deploy.service.readings import (
     slice_document,
     study_numbers,
 )
-from brainlens.deploy.service.refusals import Refusal
+from brainlens.deploy.service.record import read_record
+from brainlens.deploy.service.refusals import Refusal, too_long
 from brainlens.deploy.service.settings import Settings
 from brainlens.deploy.service.sight import Sight
 from brainlens.deploy.service.uploads import Upload, read_upload
@@ -44,6 +45,7 @@ class Desk:
         self.work.mkdir(parents=True, exist_ok=True)
         _clear(self.work)
         self.sight = Sight(settings.model)
+        self.record = read_record(settings.model, settings.evaluation)
         self.enhancer = Enhancer(settings.upscaler, settings.stylist, limits)
         self.album = Album(
             limits.album, settings.folder / "images" if settings.keep_images else None
@@ -79,7 +81,8 @@ class Desk:
         )  # fmt: skip
         self.gauges.refused(sum(bool(one["refusal"]) for one in slices))
         await self._keep(name, planes)
-        entry = await asyncio.wrap_future(self.history.keep(document, who))
+        written = await self.ask(self.history.keep, document, who)
+        entry = await asyncio.wrap_future(written)
         yield {"reading": document | {"entry": entry}}
 
     async def reading(self, name: str) -> Document:
@@ -94,8 +97,13 @@ class Desk:
         return await asyncio.to_thread(function, *arguments)
 
     async def paint(self, function: Callable[[], T]) -> T:
-        """Long work on one picture: one at a time."""
-        return await self._in(self._painter, function)
+        """Long work on one picture: one at a time; raises Refusal for what waits too long."""
+        seconds = self.settings.limits.work_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._in(self._painter, function)
+        except TimeoutError:
+            raise too_long(seconds) from None
 
     async def close(self) -> None:
         """Finish what was accepted, then let go."""
@@ -120,14 +128,3 @@ def _clear(work: Path) -> None:
     for path in work.iterdir():
         if time.time() - path.stat().st_mtime > _LEFT:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def samples() -> dict[str, Path]:
-    """The embedded pictures that the page offers, by name: two of each class, none a patient's."""
-    from brainlens.data.sample import SAMPLE_DIR
-
-    found: dict[str, Path] = {}
-    for folder in sorted(path for path in SAMPLE_DIR.iterdir() if path.is_dir()):
-        for path in sorted(folder.glob("*.jpg"))[4:24:18]:
-            found[path.name] = path
-    return found

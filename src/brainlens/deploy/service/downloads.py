@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from brainlens import __version__
-from brainlens.deploy.service.album import Album, png
+from brainlens.deploy.service.album import Album
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PRINTED = 60  # pictures of a report at most
@@ -70,9 +70,8 @@ def report(document: Mapping[str, Any], album: Album) -> str:
     ranked = sorted(document["slices"], key=lambda one: -(one["suspicion"] or -1.0))
     pictures = {}
     for one in ranked[:_PRINTED]:
-        values = album.values(document["id"], one["index"])
-        if values is not None:
-            small = png(values, one["shown"], 320)
+        small = album.picture(document["id"], one["index"], 320)
+        if small is not None:
             pictures[one["index"]] = base64.b64encode(small).decode("ascii")
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,

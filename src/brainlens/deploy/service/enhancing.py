@@ -7,8 +7,6 @@ comes to a reference (PSNR and SSIM on luma, 4 pixels of border left out).
 from __future__ import annotations
 
 import base64
-import importlib
-import importlib.util
 import io
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from brainlens.data.measures import colourfulness
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.settings import Limits
 from brainlens.deploy.service.uploads import read_upload, shown_name
+from brainlens.deploy.stylist import Stylist, shipped
 
 Array = np.ndarray[Any, Any]
 MARK = "Enhanced picture, not for diagnosis"
@@ -40,14 +39,12 @@ class Enhancer:
         """Raises WeightsError or RunError for files that are no such exports."""
         self._limits = limits
         self._network: Any = None
-        self._stylist: Any = None
         if upscaler is not None:
             from brainlens.deploy.upscaler import open_exported
 
             self._network = open_exported(upscaler, 4)
-        if stylist is not None and importlib.util.find_spec("brainlens.deploy.stylist"):
-            module = importlib.import_module("brainlens.deploy.stylist")
-            self._stylist = module.Stylist(stylist)
+        painter = stylist or shipped()
+        self._stylist = Stylist(painter) if stylist or painter.is_file() else None
 
     @property
     def methods(self) -> list[str]:
@@ -93,12 +90,12 @@ class Enhancer:
     def style(self, name: str, content: bytes, folder: Path, *, strength: float) -> dict[str, Any]:
         """A picture as the style model paints it."""
         if self._stylist is None:
-            raise Refusal("not-built", "this server was started without --stylist")
+            raise Refusal("not-built", "no generator came with this installation, or by --stylist")
         before = self._pixels(name, content, folder)
         _check_size(name, before, _LARGEST["style"], 1)
         colour = before if before.ndim == 3 else np.repeat(before[..., None], 3, 2)
         after = np.asarray(self._stylist.apply(np.ascontiguousarray(colour), strength), np.uint8)
-        return _document(colour, after, "van-gogh", STYLED)
+        return _document(colour, after, self._stylist.file.stem, STYLED)
 
     def _pixels(self, raw: str, content: bytes, folder: Path) -> Array:
         """(H, W) grey or (H, W, 3) colour, uint8; of a scan its middle slice."""

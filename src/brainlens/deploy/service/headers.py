@@ -10,12 +10,12 @@ import math
 import struct
 import warnings
 
+from brainlens.core.dicom import check_deflated
 from brainlens.core.errors import ImageError
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.settings import Limits
 
 _DICOM_NAMES = (".dcm", ".dicom", ".ima", ".dcm.gz")
-_DEFLATED = b"1.2.840.10008.1.2.1.99"  # pydicom would unpack it without a limit
 _NIFTI = {348: (40, "h", b"n+1\0", 344), 540: (16, "q", b"n+2\0", 4)}  # header: dim, type, magic
 
 
@@ -61,8 +61,7 @@ def check_dicom(name: str, content: bytes, limits: Limits) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd values in headers that have no say here
-            if _DEFLATED in content:
-                raise ImageError(name, "a deflated DICOM file", "one in another transfer syntax")
+            check_deflated(name, content, limits.unpacked)
             data = pydicom.dcmread(io.BytesIO(content), force=True, stop_before_pixels=True)
             sides = [int(data.get(key) or 0) for key in ("Rows", "Columns")]
             frames = int(data.get("NumberOfFrames") or 1)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import queue
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,8 +21,17 @@ from brainlens.deploy.service.readings import headline
 from brainlens.deploy.service.tables import FEEDBACK, READINGS
 
 Row = dict[str, Any]
-_Work = tuple[Callable[[sa.Connection], Any], "Future[Any]"]
 _GROUP = 64  # writings of one commit at most
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """A row to write, the entry of the audit log that tells of it, and who waits for its number."""
+
+    table: sa.Table
+    row: Row
+    entry: Row
+    number: Future[int] = field(default_factory=Future)
 
 
 class History:
@@ -30,7 +39,7 @@ class History:
 
     def __init__(self, engine: sa.Engine, key: bytes = b"") -> None:
         self.engine, self._key = engine, key
-        self._work: queue.Queue[_Work | None] = queue.Queue()
+        self._work: queue.Queue[_Writing | None] = queue.Queue()
         self._writer = threading.Thread(target=self._write, name="history", daemon=True)
         self._writer.start()
 
@@ -38,34 +47,24 @@ class History:
         """Write a reading; the future holds its entry's number once it is on the disk."""
         line = headline(document)
         answer = {key: line[key] for key in ("predicted", "confidence", "suspicion", "slices")}
-
-        def write(connection: sa.Connection) -> int:
-            entry = append(
-                connection, self._key, at=document["at"], who=who, action="reading",
-                subject=line["id"], input=line["input"], model=line["model"],
-                answer=canonical(answer), content=content_digest(document),
-            )  # fmt: skip
-            text = json.dumps(document, ensure_ascii=False, allow_nan=False)
-            connection.execute(sa.insert(READINGS).values(entry=entry, document=text, **line))
-            return entry
-
-        return self._later(write)
+        entry = {
+            "at": document["at"], "who": who, "action": "reading", "subject": line["id"],
+            "input": line["input"], "model": line["model"], "answer": canonical(answer),
+            "content": content_digest(document),
+        }  # fmt: skip
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        return self._later(_Writing(READINGS, line | {"document": text}, entry))
 
     def comment(self, reading: Row, said: Row, who: str) -> Future[int]:
         """Write what a reader says of a reading; `said` has slice, verdict, label, note, reader."""
         row = {"reading": reading["id"], "at": now(), **said}
         answer = {key: said[key] for key in ("slice", "verdict", "label")}
-
-        def write(connection: sa.Connection) -> int:
-            entry = append(
-                connection, self._key, at=row["at"], who=who, action="feedback",
-                subject=row["reading"], input=reading["digest"], model=reading["model"]["digest"],
-                answer=canonical(answer), content=content_digest(row),
-            )  # fmt: skip
-            connection.execute(sa.insert(FEEDBACK).values(entry=entry, **row))
-            return entry
-
-        return self._later(write)
+        entry = {
+            "at": row["at"], "who": who, "action": "feedback", "subject": row["reading"],
+            "input": reading["digest"], "model": reading["model"]["digest"],
+            "answer": canonical(answer), "content": content_digest(row),
+        }  # fmt: skip
+        return self._later(_Writing(FEEDBACK, row, entry))
 
     def reading(self, name: str) -> Row | None:
         """The document of a reading, with its entry's number and the feedback on it."""
@@ -117,10 +116,9 @@ class History:
     def _reading(self) -> sa.Connection:
         return self.engine.connect().execution_options(reading=True)
 
-    def _later(self, write: Callable[[sa.Connection], Any]) -> Future[Any]:
-        future: Future[Any] = Future()
-        self._work.put((write, future))
-        return future
+    def _later(self, writing: _Writing) -> Future[int]:
+        self._work.put(writing)
+        return writing.number
 
     def _write(self) -> None:
         """Commit what waits, until told to stop."""
@@ -132,20 +130,29 @@ class History:
             stop = None in group
             self._commit([one for one in group if one is not None])
 
-    def _commit(self, group: list[_Work]) -> None:
+    def _commit(self, group: list[_Writing]) -> None:
         """One transaction; where it fails, one for each, so that only the faulty one is refused."""
+        if not group:
+            return
         try:
             with self.engine.begin() as connection:
-                answers = [write(connection) for write, _ in group]
+                numbers = append(connection, self._key, [one.entry for one in group])
+                for table in {one.table for one in group}:
+                    rows = [
+                        one.row | {"entry": number}
+                        for one, number in zip(group, numbers, strict=True)
+                        if one.table is table
+                    ]
+                    connection.execute(sa.insert(table), rows)
         except Exception as error:  # handed on to those who asked
             if len(group) == 1:
-                group[0][1].set_exception(error)
+                group[0].number.set_exception(error)
             else:
                 for one in group:
                     self._commit([one])
             return
-        for (_, future), answer in zip(group, answers, strict=True):
-            future.set_result(answer)
+        for one, number in zip(group, numbers, strict=True):
+            one.number.set_result(number)
 
 
 def _with_slice(row: Row) -> Row:

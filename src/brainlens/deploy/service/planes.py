@@ -43,6 +43,19 @@ class Plane:
     header: bytes = field(default=b"", repr=False)  # of a DICOM file, for a structured report
 
 
+def shown(plane: Plane) -> dict[str, Any]:
+    """How the values of a plane are to be shown, as plain values."""
+    return {
+        "width": plane.values.shape[1],
+        "height": plane.values.shape[0],
+        "bits": 8 * plane.values.itemsize,
+        "low": plane.low,
+        "high": plane.high,
+        "window": list(plane.window),
+        "inverted": plane.inverted,
+    }
+
+
 def digest_of(content: bytes) -> str:
     """The SHA-256 of a file, as the audit log has it."""
     return hashlib.sha256(content).hexdigest()

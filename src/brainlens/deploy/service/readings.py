@@ -14,7 +14,7 @@ import numpy as np
 
 from brainlens.core.provenance import now
 from brainlens.data.studies import POOLED
-from brainlens.deploy.service.planes import Plane
+from brainlens.deploy.service.planes import Plane, shown
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.sight import Seen, Sight
 
@@ -39,15 +39,7 @@ def slice_document(index: int, study: int, plane: Plane, seen: Seen, sight: Sigh
         "width": width,
         "height": height,
         "facts": plane.facts,
-        "shown": {
-            "width": plane.values.shape[1],
-            "height": plane.values.shape[0],
-            "bits": 8 * plane.values.itemsize,
-            "low": plane.low,
-            "high": plane.high,
-            "window": list(plane.window),
-            "inverted": plane.inverted,
-        },
+        "shown": shown(plane),
         "suspicion": sight.suspicion(seen),
         "predicted": seen.predicted,
         "confidence": seen.confidence,

@@ -57,6 +57,14 @@ class Refusal(HTTPException):
         return {"error": {"code": self.code, "message": self.message, "next": next_step}}
 
 
+FAULT = Refusal("fault", "a fault of the server; it is in its log")
+
+
+def too_long(seconds: float) -> Refusal:
+    """Work that is given up."""
+    return Refusal("too-long", f"the work was not done after {seconds:g} s", retry_after=5)
+
+
 def code_of(status: int) -> str:
     """The code for a status that the framework answers with."""
     known = {404: "not-found", 405: "method", 413: "too-large", 415: "content-type"}

@@ -77,6 +77,7 @@ def run(settings: Settings) -> None:
 
     from brainlens.deploy.service.app import create
     from brainlens.deploy.service.desk import Desk
+    from brainlens.deploy.service.patience import Patient
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     scheme = "https" if settings.certificate else "http"
@@ -87,7 +88,7 @@ def run(settings: Settings) -> None:
             timeout_graceful_shutdown=_GRACE, timeout_keep_alive=75,
             ssl_certfile=settings.certificate, ssl_keyfile=settings.private_key,
             h11_max_incomplete_event_size=64 * 1024, ws="none", lifespan="on",
-            proxy_headers=False,
+            proxy_headers=False, http=Patient,
         )  # fmt: skip
         try:
             server = uvicorn.Server(config)

@@ -39,7 +39,8 @@ class Settings:
     token: str = ""  # "" asks for none
     keep_images: bool = False
     upscaler: Path | None = None
-    stylist: Path | None = None
+    stylist: Path | None = None  # None: the one in the package, where there is one
+    evaluation: Path | None = None  # of the model; None: the record beside it, where there is one
     audit_key: bytes = b""
     coverage: float = 0.95
     certificate: Path | None = None

@@ -11,8 +11,8 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from brainlens import __version__
 from brainlens.deploy.service import schemas
 from brainlens.deploy.service.api import desk_of, refusals
-from brainlens.deploy.service.desk import samples
 from brainlens.deploy.service.refusals import Refusal
+from brainlens.deploy.service.samples import samples
 from brainlens.deploy.service.structured import has_sr
 
 STATIC = FilePath(__file__).parent / "static"
@@ -71,14 +71,14 @@ async def model(request: Request) -> dict[str, Any]:
     return {
         "name": desk.sight.name, "digest": desk.sight.digest, "labels": desk.sight.labels,
         "healthy": desk.sight.healthy, "coverage": desk.settings.coverage, "meaning": meaning,
-        "brainlens": __version__, "keeps_images": desk.settings.keep_images,
+        "record": desk.record, "brainlens": __version__, "keeps_images": desk.settings.keep_images,
         "methods": desk.enhancer.methods, "styles": desk.enhancer.styles, "sr": has_sr(),
         "limits": {"upload": limits.upload, "files": limits.files, "slices": limits.slices},
     }  # fmt: skip
 
 
 async def listed() -> dict[str, list[dict[str, str]]]:
-    """The samples: synthetic slices, no patient's."""
+    """The samples: synthetic slices, no patient's; those of one label are of one head."""
     return {"samples": [{"name": name, "label": path.parent.name}
                         for name, path in samples().items()]}  # fmt: skip
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from brainlens.data.answers import Finding
 from brainlens.deploy.answering import BACKGROUND
@@ -65,7 +64,7 @@ class Sight:
     def _seen(self, one: Finding, plane: Plane) -> Seen:
         heat = None
         if one.heat is not None and not one.refusal:
-            heat = packed(laid_back(one.heat, plane.grey, self.model.preprocessing))
+            heat = packed(laid_back(one.heat, plane.grey, self.model.preprocessing, _HEAT))
         similar = tuple(
             {"name": near.name, "label": near.label, "distance": _finite(near.distance)}
             for near in one.similar
@@ -83,11 +82,6 @@ def _finite(value: float | None) -> float | None:
 
 def packed(heat: Array) -> dict[str, Any]:
     """A heat map of 0..1 as bytes."""
-    if max(heat.shape) > _HEAT:
-        scale = _HEAT / max(heat.shape)
-        size = (max(1, round(heat.shape[1] * scale)), max(1, round(heat.shape[0] * scale)))
-        image = Image.fromarray(heat.astype(np.float32))
-        heat = np.asarray(image.resize(size, Image.Resampling.BOX))
     grey = np.rint(np.clip(np.nan_to_num(heat), 0, 1) * 255).astype(np.uint8)
     data = base64.b64encode(grey.tobytes()).decode("ascii")
     return {"height": grey.shape[0], "width": grey.shape[1], "data": data}

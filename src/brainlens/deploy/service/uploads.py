@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from brainlens.core.errors import ImageError
+from brainlens.core.errors import ImageError, TooLargeError
 from brainlens.core.images import open_image
+from brainlens.core.packed import GZIP, gunzip
 from brainlens.core.slices import read_slices
 from brainlens.data.scans import shows_something
 from brainlens.deploy.service import archives, headers
@@ -50,22 +52,21 @@ def read_upload(files: Sequence[tuple[str, BinaryIO]], folder: Path, limits: Lim
     Raises Refusal where limits are passed, or no file is readable. `folder` is for scans at work.
     """
     found, digests, pixels = Upload(), [], 0
-    with tempfile.TemporaryDirectory(dir=folder, prefix="upload-") as place:
-        for count, (name, content) in enumerate(_flat(files, limits, found)):
-            if count >= limits.files:
-                raise Refusal("too-large", f"more than {limits.files:,} files at once")
-            digests.append(digest_of(content))
-            try:
-                for plane in _planes(name, content, Path(place), limits):
-                    found.planes.append(plane)
-                    pixels += plane.grey.size
-                    _check_total(len(found.planes), pixels, limits)
-            except _TooMuch:
-                raise
-            except ImageError as error:
-                found.refused.append((name, _refusal(name, error)))
-            except Refusal as refusal:
-                found.refused.append((name, refusal))
+    for count, (name, content) in enumerate(_flat(files, limits, found)):
+        if count >= limits.files:
+            raise Refusal("too-large", f"more than {limits.files:,} files at once")
+        digests.append(digest_of(content))
+        try:
+            for plane in _planes(name, content, folder, limits):
+                found.planes.append(plane)
+                pixels += plane.grey.size
+                _check_total(len(found.planes), pixels, limits)
+        except _TooMuch:
+            raise
+        except ImageError as error:
+            found.refused.append((name, _refusal(name, error)))
+        except Refusal as refusal:
+            found.refused.append((name, refusal))
     if not found.planes:
         raise _none_readable(found)
     found.planes = _in_order(found.planes)
@@ -102,30 +103,30 @@ def _flat(
             found.refused.append((name, refusal))
 
 
-def _planes(name: str, content: bytes, place: Path, limits: Limits) -> Iterator[Plane]:
+def _planes(name: str, content: bytes, folder: Path, limits: Limits) -> Iterator[Plane]:
     """The planes of one file; raises ImageError and Refusal."""
     if not content:
         raise Refusal("broken-file", f"{name}: is empty")
     if archives.is_zip(content):
         raise Refusal("broken-file", f"{name}: an archive within an archive; unpack it first")
     digest = digest_of(content)
-    if content[:2] == archives.GZIP:
-        content = archives.gunzip(name, content, limits.unpacked)
+    if content[:2] == GZIP:
+        content = gunzip(name, content, limits.unpacked)
     try:
         if headers.is_nifti(content):
             headers.check_nifti(name, content, limits)
-            yield from _scan(name, content, ".nii", digest, place)
+            yield from _scan(name, content, ".nii", digest, folder)
         elif headers.is_dicom(name, content):
             headers.check_dicom(name, content, limits)
-            yield from _scan(name, content, ".dcm", digest, place)
+            yield from _scan(name, content, ".dcm", digest, folder)
         else:
             headers.check_webp(name, content, limits)
             image = open_image(content, name=name, pixel_limit=limits.pixels)
-            folder = str(PurePosixPath(name).parent)
-            loose = folder == "."
+            parent = str(PurePosixPath(name).parent)
+            loose = parent == "."
             yield of_picture(
-                image, name=name, study=f"picture:{name}:{digest}" if loose else f"in:{folder}",
-                title=name if loose else folder, content=content,
+                image, name=name, study=f"picture:{name}:{digest}" if loose else f"in:{parent}",
+                title=name if loose else parent, content=content,
             )  # fmt: skip
     except (ImageError, Refusal):
         raise
@@ -135,13 +136,13 @@ def _planes(name: str, content: bytes, place: Path, limits: Limits) -> Iterator[
         raise Refusal("broken-file", f"{name}: is broken ({line})") from None
 
 
-def _scan(name: str, content: bytes, ending: str, digest: str, place: Path) -> Iterator[Plane]:
+def _scan(name: str, content: bytes, ending: str, digest: str, folder: Path) -> Iterator[Plane]:
     """The slices of a DICOM file or a volume, by way of a file of our own naming."""
-    path = place / f"scan{ending}"
-    path.write_bytes(content)
     header = header_of(content) if ending == ".dcm" else b""
-    shown = False
+    shown, place = False, Path(tempfile.mkdtemp(dir=folder, prefix="upload-"))
+    path = place / f"scan{ending}"
     try:
+        path.write_bytes(content)
         for one in read_slices(path):
             series = str(one.facts.get("series", ""))
             alone = ending == ".nii" or not series
@@ -157,9 +158,9 @@ def _scan(name: str, content: bytes, ending: str, digest: str, place: Path) -> I
         if not shown:
             raise Refusal("broken-file", f"{name}: holds nothing but blank planes")
     except ImageError as error:
-        raise ImageError(name, error.got, "a whole scan", "Export it again") from None
+        raise type(error)(name, error.got, "a whole scan", "Export it again") from None
     finally:
-        path.unlink(missing_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _check_total(slices: int, pixels: int, limits: Limits) -> None:
@@ -171,7 +172,7 @@ def _check_total(slices: int, pixels: int, limits: Limits) -> None:
 
 def _refusal(name: str, error: ImageError) -> Refusal:
     """An unreadable image as the client is told of it."""
-    if "pixels" in error.got and "broken" not in error.got:
+    if isinstance(error, TooLargeError):
         return Refusal("too-large", f"{name}: {error.got}")
     known = "no known image format" not in error.got
     return Refusal("broken-file" if known else "unknown-format", f"{name}: {error.got}")

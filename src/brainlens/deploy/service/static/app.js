@@ -67,7 +67,6 @@ async function start() {
   try {
     const about = await json("/model");
     for (const part of new Set(Object.values(SECTIONS))) part.learn?.(about);
-    $("style-tab").hidden = !about.styles;
   } catch (error) {
     fail(error);
   }

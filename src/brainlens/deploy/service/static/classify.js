@@ -1,6 +1,6 @@
 // Owns the way in: files dropped or chosen, samples, progress; the reading itself is reading.js's.
 
-import { ask, classify, json } from "./api.js";
+import { Refused, ask, classify, json } from "./api.js";
 import { $, make, say } from "./dom.js";
 import { labelWords, t } from "./words.js";
 import { Sheet } from "./reading.js";
@@ -23,7 +23,7 @@ export function begin(given) {
     $(id).addEventListener("change", () => {
       const files = [...$(id).files].map((file) => [file, file.webkitRelativePath || file.name]);
       $(id).value = "";
-      send(files);
+      send(files).catch(page.fail);
     });
   }
   $("cancel").addEventListener("click", () => stop?.abort());
@@ -70,8 +70,12 @@ function again() {
 
 /** Send files, [File, path] each, and show their reading. */
 async function send(files) {
-  if (!files.length || stop) return;
+  if (stop) return;
   page.clear();
+  if (!files.length) throw new Refused(0, "empty", "", "");
+  // A server that turns an upload away half-way looks to a browser as if it were gone.
+  const most = about?.limits;
+  if (most && (files.length > most.files || files.reduce((sum, [file]) => sum + file.size, 0) > most.upload)) throw new Refused(413, "too-large", "", "");
   const form = new FormData();
   for (const [file, path] of files) form.append("files", file, path);
   form.append("reader", reader());
@@ -104,22 +108,23 @@ async function send(files) {
 
 async function offer() {
   const { samples } = await json("/samples");
-  for (const { name, label } of samples) {
-    const picture = make("img", { alt: "", width: 74, height: 74 });
-    const button = make("button", { type: "button", on: { click: () => sample(name) } }, picture,
+  const cases = {}; // of each label the slices of one head
+  for (const one of samples) (cases[one.label] ??= []).push(one);
+  for (const [label, slices] of Object.entries(cases)) {
+    const picture = make("img", { alt: "", width: 104, height: 104 });
+    const button = make("button", { type: "button", on: { click: () => sample(label, slices).catch(page.fail) } }, picture,
       make("span", { "data-label": label }, labelWords(label)));
     $("samples").append(make("li", {}, button));
-    ask(`/samples/${name}`).then((answer) => answer.blob()).then((blob) => { picture.src = URL.createObjectURL(blob); }).catch(page.fail);
+    const middle = slices[Math.floor(slices.length / 2)];
+    fetched(middle.name).then((blob) => { picture.src = URL.createObjectURL(blob); }).catch(page.fail);
   }
 }
 
-async function sample(name) {
-  try {
-    const blob = await (await ask(`/samples/${name}`)).blob();
-    await send([[new File([blob], name, { type: "image/jpeg" }), name]]);
-  } catch (error) {
-    page.fail(error);
-  }
+const fetched = async (name) => (await ask(`/samples/${name}`)).blob();
+
+async function sample(label, slices) {
+  const blobs = await Promise.all(slices.map((one) => fetched(one.name)));
+  await send(blobs.map((blob, n) => [new File([blob], slices[n].name), `sample-${label}/${slices[n].name}`]));
 }
 
 /** Dropping works anywhere on the page. */

@@ -5,6 +5,7 @@ import { $, make, say } from "./dom.js";
 import { t } from "./words.js";
 
 let page = null;
+const shown = new Map(); // by form: puts its result on the page, in the page's language
 
 export function begin(given) {
   page = given;
@@ -12,13 +13,21 @@ export function begin(given) {
     make("p", {}, t("enhance.done", { w: done.width, h: done.height, method: done.method })),
     typeof done.psnr === "number" ? make("p", {}, make("strong", {}, t("psnr", { a: done.psnr.toFixed(2), b: done.bicubic_psnr.toFixed(2), c: done.ssim.toFixed(4) }))) : null,
   ], "mark.short");
-  listen("style", "style.working", () => [], "");
+  listen("style", "style.working", (done) => [make("p", {}, t("style.by", { name: done.method }))], "style.short");
   $("method").addEventListener("change", limit);
 }
 
 export function learn(about) {
   $("method").replaceChildren(...about.methods.map((name) => make("option", { value: name }, name)));
   limit();
+  $("enhance-missing").hidden = about.methods.includes("esrgan");
+  $("style-missing").hidden = about.styles;
+  $("style-form").hidden = !about.styles;
+}
+
+/** Words changed: say the results anew. */
+export function spoken() {
+  for (const show of shown.values()) show();
 }
 
 /** A network enlarges 4 times, the classics as asked. */
@@ -41,9 +50,11 @@ function listen(name, working, told, mark) {
     say(t(working));
     try {
       const done = await json(`/${name}`, { method: "POST", body: given });
-      result.replaceChildren(...told(done).filter(Boolean), slider(done, mark && t(mark)), keep(done, name));
+      shown.set(name, () => result.replaceChildren(...told(done).filter(Boolean), slider(done, name, t(mark)), keep(done, name)));
+      shown.get(name)();
       say(result.textContent);
     } catch (error) {
+      shown.delete(name);
       result.replaceChildren();
       page.fail(error);
     } finally {
@@ -52,9 +63,10 @@ function listen(name, working, told, mark) {
   });
 }
 
-function slider(done, mark) {
+function slider(done, name, mark) {
   const after = make("img", { alt: "", src: `data:image/png;base64,${done.picture}` });
-  const before = make("img", { alt: "", className: "over-half", src: `data:image/png;base64,${done.before}` });
+  const coarse = name === "enhance"; // its own pixels are to be seen
+  const before = make("img", { alt: "", className: coarse ? "over-half coarse" : "over-half", src: `data:image/png;base64,${done.before}` });
   const edge = make("div", { className: "edge" });
   const input = make("input", { type: "range", min: 0, max: 100, value: 50, id: `split-${done.method}` });
   const cut = () => {
@@ -64,7 +76,7 @@ function slider(done, mark) {
   input.addEventListener("input", cut);
   cut();
   return make("div", { className: "split" }, make("label", { htmlFor: input.id }, t("before")), input,
-    make("div", { className: "compare" }, after, before, edge, mark ? make("span", { className: "mark" }, mark) : null));
+    make("div", { className: "compare" }, after, before, edge, make("span", { className: "mark" }, mark)));
 }
 
 function keep(done, name) {
