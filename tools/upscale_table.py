@@ -40,13 +40,16 @@ def scores(result: dict[str, Any]) -> str:
 
 
 def verdict(result: dict[str, Any]) -> str:
-    """A row a way of preparing the coarse scan: accuracy, and what it changes."""
-    rows = [["input of the classifier", "accuracy % (95 %)", "against as it is, points (95 %)"]]
-    rows.append(["---"] * 3)
-    for name, one in result["arms"].items():
-        change = one.get("change")
-        low = "" if change is None else f"{change['value']:+.1f} ({_range(change)})"
-        rows.append([name, f"{one['value']:.1f} ({_range(one)})", low])
+    """A row a classifier and way of preparing the coarse scan: accuracy, and what it changes."""
+    head = ["classifier", "what it is shown", "accuracy % (95 %)"]
+    rows = [[*head, "against as it is, points (95 %)", "gained / lost"], ["---"] * 5]
+    for run, arms in result["runs"].items():
+        for name, one in arms.items():
+            change, counts = "", ""
+            if "change" in one:
+                change = f"{one['change']['value']:+.1f} ({_range(one['change'])})"
+                counts = f"{one['gained']} / {one['lost']}"
+            rows.append([run, name, f"{one['value']:.1f} ({_range(one)})", change, counts])
     return _markdown(rows)
 
 
