@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 
 from benchmarks.turns import in_turn
 from brainlens.classify.machine import choose_precision
+from brainlens.core.png import write_png
 from brainlens.deploy.upscaler import export, open_exported
 from brainlens.generative.enlarging import TILE, bands
 from brainlens.generative.generators import open_generator, read_state
@@ -148,7 +149,7 @@ def tiling(weights: Path, side: int, tile: int) -> dict[str, Any]:
 
 
 def memory(weights: Path, folder: Path, sizes: list[int]) -> list[dict[str, Any]]:
-    """Peak resident memory of a process that reads a picture and makes its first row of tiles.
+    """Peak resident memory of a process that reads a picture and writes its first row of tiles.
 
     By then everything a picture of this size needs is held: later rows use it again. The network
     runs on the first two tiles, the others take repeated pixels, as many and sooner there.
@@ -181,7 +182,10 @@ def first_row(weights: Path, path: Path) -> None:
     def enlarge(part: Any) -> Any:
         return next(turns, quick).enlarge(part)
 
-    next(iter(bands(read_picture(path), replace(real, enlarge=enlarge), quiet=True)))
+    picture = read_picture(path)
+    rows = next(iter(bands(picture, replace(real, enlarge=enlarge), quiet=True)))
+    height, width, channels = rows.shape
+    write_png(path.with_suffix(".out.png"), [rows], width=width, height=height, channels=channels)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
