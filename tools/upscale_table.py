@@ -1,9 +1,10 @@
-"""Writes the tables of `brainlens upscale score` into the documents from the JSON beside them.
+"""Writes the tables of enlarging into the documents from the JSON beside them.
 
     python -m tools.upscale_table
 
-Each stands between `<!-- scores: NAME -->` and `<!-- end -->` and is made of
-docs/results/upscale/NAME.json. A test makes the tables again and compares.
+Each stands between `<!-- KIND: NAME -->` and `<!-- end -->`: `scores` (of `upscale score`) and
+`verdict` are made of docs/results/upscale/NAME.json, `bench` of docs/results/bench/NAME.json. A
+test makes the tables again and compares.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Any
 from tools.results_table import write_pages
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "docs" / "results" / "upscale"
+RESULTS = ROOT / "docs" / "results"
 PAGES = [ROOT / "docs" / "upscale.md", ROOT / "docs" / "results" / "upscale.md"]
-_TABLE = re.compile(r"<!-- (scores|verdict): ([\w-]+) -->\n.*?<!-- end -->", re.S)
+_TABLE = re.compile(r"<!-- (scores|verdict|bench): ([\w-]+) -->\n.*?<!-- end -->", re.S)
 _NAMES = {"psnr_y": "PSNR-Y dB", "ssim_y": "SSIM-Y", "lpips": "LPIPS (VGG)",
           "psnr_rgb": "PSNR-RGB dB"}  # fmt: skip
 
@@ -40,13 +41,25 @@ def scores(result: dict[str, Any]) -> str:
 
 
 def verdict(result: dict[str, Any]) -> str:
-    """A row a way of preparing the coarse scan: accuracy, and what it changes."""
-    rows = [["input of the classifier", "accuracy % (95 %)", "against as it is, points (95 %)"]]
-    rows.append(["---"] * 3)
-    for name, one in result["arms"].items():
-        change = one.get("change")
-        low = "" if change is None else f"{change['value']:+.1f} ({_range(change)})"
-        rows.append([name, f"{one['value']:.1f} ({_range(one)})", low])
+    """A row a classifier and way of preparing the coarse scan: accuracy, and what it changes."""
+    head = ["classifier", "what it is shown", "accuracy % (95 %)"]
+    rows = [[*head, "against as it is, points (95 %)", "gained / lost"], ["---"] * 5]
+    for run, arms in result["runs"].items():
+        for name, one in arms.items():
+            change, counts = "", ""
+            if "change" in one:
+                change = f"{one['change']['value']:+.1f} ({_range(one['change'])})"
+                counts = f"{one['gained']} / {one['lost']}"
+            rows.append([run, name, f"{one['value']:.1f} ({_range(one)})", change, counts])
+    return _markdown(rows)
+
+
+def bench(result: dict[str, Any]) -> str:
+    """A row a measurement, with its baseline of the same run."""
+    rows = [["what", "ours", "baseline", "ratio", "wanted"], ["---"] * 5]
+    for row in result["rows"]:
+        pair = [f"{row[key]:.4g} {row['unit']}" for key in ("ours", "baseline")]
+        rows.append([row["what"], *pair, f"{row['ratio']:.2f}", row["wanted"]])
     return _markdown(rows)
 
 
@@ -58,13 +71,16 @@ def _markdown(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
 
 
+_KINDS = {"scores": (scores, "upscale"), "verdict": (verdict, "upscale"), "bench": (bench, "bench")}
+
+
 def filled(page: Path) -> str:
     """The page's text with its tables made anew."""
 
     def replace(match: re.Match[str]) -> str:
-        result = json.loads((RESULTS / f"{match[2]}.json").read_text("utf-8"))
-        own = scores(result) if match[1] == "scores" else verdict(result)
-        return f"<!-- {match[1]}: {match[2]} -->\n{own}\n<!-- end -->"
+        make, folder = _KINDS[match[1]]
+        result = json.loads((RESULTS / folder / f"{match[2]}.json").read_text("utf-8"))
+        return f"<!-- {match[1]}: {match[2]} -->\n{make(result)}\n<!-- end -->"
 
     return _TABLE.sub(replace, page.read_text("utf-8"))
 

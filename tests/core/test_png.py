@@ -16,9 +16,9 @@ from brainlens.core.png import write_png
     ("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")]
 )  # fmt: skip
 def test_bands_add_up_to_the_picture(tmp_path: Path, channels: int, mode: str) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (37, 23, channels), dtype=np.uint8)
-    bands = [pixels[:1], pixels[1:20], pixels[20:]]
-    path = write_png(tmp_path / "a.png", bands, width=23, height=37, channels=channels)
+    pixels = np.random.default_rng(0).integers(0, 256, (97, 23, channels), dtype=np.uint8)
+    bands = [pixels[:1], pixels[1:71], pixels[71:]]
+    path = write_png(tmp_path / "a.png", bands, width=23, height=97, channels=channels)
     with Image.open(path) as image:
         assert image.mode == mode
         np.testing.assert_array_equal(np.asarray(image).reshape(pixels.shape), pixels)

@@ -129,6 +129,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     with pytest.raises(RunError, match="stopped after 2 steps"):
         train(folder, tmp_path / "run", SMALL)
     monkeypatch.undo()
+    assert open_generator(weights=tmp_path / "run" / "psnr.safetensors").scale == 4
     train(folder, tmp_path / "run", SMALL, resume=True)
     whole, resumed = (load_file(tmp_path / name / "psnr.safetensors") for name in ("whole", "run"))
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)

@@ -79,7 +79,8 @@ def pictures(
     for one in done:
         click.echo(f"{one.path}\t{one.width} x {one.height}")
     report(done, unreadable)
-    say(f"wrote {len(done)} enlarged pictures to {out}: for looking at, not for diagnosis")
+    many = "picture" if len(done) == 1 else "pictures"
+    say(f"wrote {len(done)} enlarged {many} to {out}: for looking at, not for diagnosis")
 
 
 @upscale.command()

@@ -21,6 +21,7 @@ Array = np.ndarray[Any, Any]
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR = {1: 0, 2: 4, 3: 2, 4: 6}  # channels: PNG's colour type
 _UP = 2  # the filter: each byte less the one above it
+_STEP = 32  # rows at a time: filtering holds them four times over
 _LEVEL = 3  # of zlib: the files are a few per cent larger than at 6, and done in half the time
 
 
@@ -56,16 +57,29 @@ def _write_rows(stream: BinaryIO, bands: Iterable[Array], size: int, deep: bool)
     packer = zlib.compressobj(_LEVEL)
     above, rows = np.zeros(size, np.uint8), 0
     for band in bands:
-        samples = np.ascontiguousarray(band.astype(">u2" if deep else np.uint8))
-        lines = samples.view(np.uint8).reshape(len(band), size)
-        filtered = np.empty((len(band), size + 1), np.uint8)
-        filtered[:, 0] = _UP
-        filtered[:, 1:] = lines - np.concatenate([above[None], lines[:-1]])  # modulo 256
-        above, rows = lines[-1].copy(), rows + len(band)
-        if data := packer.compress(filtered.tobytes()):
-            _chunk(stream, b"IDAT", data)
+        for start in range(0, len(band), _STEP):
+            lines = _samples(band[start : start + _STEP], size, deep)
+            if data := packer.compress(_filtered(lines, above).tobytes()):
+                _chunk(stream, b"IDAT", data)
+            above = lines[-1].copy()
+        rows += len(band)
+        del band, lines  # else this band would lie beside the next one while that is made
     _chunk(stream, b"IDAT", packer.flush())
     return rows
+
+
+def _samples(rows: Array, size: int, deep: bool) -> Array:
+    """Rows as the bytes of the file, (n, size)."""
+    samples = np.ascontiguousarray(rows.astype(">u2" if deep else np.uint8, copy=False))
+    return samples.view(np.uint8).reshape(len(rows), size)
+
+
+def _filtered(lines: Array, above: Array) -> Array:
+    """Each row less the one above it, modulo 256, with the filter's number before it."""
+    filtered = np.empty((len(lines), lines.shape[1] + 1), np.uint8)
+    filtered[:, 0] = _UP
+    filtered[:, 1:] = lines - np.concatenate([above[None], lines[:-1]])
+    return filtered
 
 
 def _chunk(stream: BinaryIO, kind: bytes, data: bytes) -> None:

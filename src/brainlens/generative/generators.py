@@ -71,13 +71,8 @@ def open_generator(
     file = weights_file(weights)
     network, channels = load_network(file, scale)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    from brainlens.generative.rrdb import RRDBNet
-    from brainlens.generative.winograd import FastNetwork
-
     where = choose_device(device)
-    network = network.to(where)
-    fast = where == "cpu" and isinstance(network, RRDBNet)
-    forward = partial(_forward, FastNetwork(network) if fast else network, where)
+    forward = partial(_forward, _laid_out(network.to(where)), where)
     enlarge = partial(through_channels, forward, channels)
     return Generator(method, file.name, digest, scale, enlarge, network)
 
@@ -92,8 +87,21 @@ def choose_device(name: str) -> str:
     return name if name != "auto" else "cuda" if there else "cpu"
 
 
+def _laid_out(network: Any) -> Any:
+    """Our own network with its channels last, which convolutions run through faster.
+
+    Networks of other kinds stay as they are: they may look at their memory another way.
+    """
+    import torch
+
+    from brainlens.generative.rrdb import RRDBNet
+
+    ours = isinstance(network, RRDBNet)
+    return network.to(memory_format=torch.channels_last) if ours else network
+
+
 def _forward(network: Any, device: str, x: Array) -> Array:
-    """(1, C, h, w) float32 through the network."""
+    """(1, C, h, w) float32 through the network, in the layout of its weights."""
     import torch
 
     tensor = torch.from_numpy(x).to(device)
@@ -134,8 +142,8 @@ def read_state(file: Path) -> dict[str, Any]:
         raise WeightsError(f"{file}: cannot be read as weights ({_line(error)})") from None
     except Exception as error:  # pickle's errors have no common root
         raise WeightsError(
-            f"{file}: holds more than weights ({type(error).__name__}); such a file can run any "
-            "code. Convert it to safetensors where you trust it"
+            f"{file}: is no file of weights alone ({type(error).__name__}): broken, or with code in "
+            "it, which is never run. Convert it to safetensors where you trust it"
         ) from None
     state = canonicalize_state_dict(state) if isinstance(state, dict) else {}
     tensors = {k: v.float() for k, v in state.items() if isinstance(v, torch.Tensor)}

@@ -62,7 +62,7 @@ def train(
         fresh_folder(run, overwrite=overwrite, kind="upscaler run")
         write_atomic(run / "config.toml", to_toml(config))
     loop = SrLoop(network, config, pictures, val)
-    ledger = _Ledger(run, config)
+    ledger = _Ledger(run, config, facts)
     say(f"training {config.blocks} blocks on {len(pictures)} slices, validating on {len(val)}; "
         f"{config.pixel_steps} steps on pixels, {config.gan_steps} against a critic")  # fmt: skip
     _fit(loop, ledger, checkpoint, resume)
@@ -85,10 +85,10 @@ def fresh_network(config: SrConfig) -> RRDBNet:
 
 
 class _Ledger(pl.Callback):
-    """Keeps the figures of every epoch, and the best weights of phase 1."""
+    """Keeps the figures of every epoch, and the best weights of phase 1: of use if stopped."""
 
-    def __init__(self, run: Path, config: SrConfig) -> None:
-        self.run, self.config = run, config
+    def __init__(self, run: Path, config: SrConfig, facts: dict[str, Any]) -> None:
+        self.run, self.config, self.facts = run, config, facts
         self.rows: list[dict[str, Any]] = []
         self.best: tuple[float, State] | None = None
         self.clock = time.monotonic()
@@ -109,6 +109,7 @@ class _Ledger(pl.Callback):
         write_atomic(self.run / "metrics.csv", text.getvalue())
         if phase == "pixel" and (self.best is None or figures["psnr"] > self.best[0]):
             self.best = figures["psnr"], state_of(loop.network)
+            save(self.run / "psnr.safetensors", self.best[1], self.facts | {"part": "psnr"})
 
     def on_train_epoch_start(self, trainer: pl.Trainer, loop: Any) -> None:
         """Phase 2 starts from the best of phase 1."""
