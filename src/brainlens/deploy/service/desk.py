@@ -20,6 +20,7 @@ from brainlens.deploy.service.history import History
 from brainlens.deploy.service.planes import Plane
 from brainlens.deploy.service.readings import (
     Document,
+    in_context,
     new_id,
     reading_document,
     slice_document,
@@ -75,6 +76,7 @@ class Desk:
                 slices.append(slice_document(at, numbers[at], plane, seen, self.sight))
             if len(planes) > step:
                 yield {"progress": {"done": len(slices), "of": len(planes)}}
+        slices = in_context(planes, slices, self.sight, coverage)
         document = reading_document(
             planes, slices, upload.refused, self.sight, id=name, reader=reader, coverage=coverage,
             digest=upload.digest, seconds=round(time.perf_counter() - start, 4),

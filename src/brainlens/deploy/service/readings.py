@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from brainlens.core.provenance import now
-from brainlens.data.studies import POOLED
+from brainlens.data.studies import POOLED, beside
 from brainlens.deploy.service.planes import Plane, shown
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.sight import Seen, Sight
@@ -57,6 +57,31 @@ def study_numbers(planes: Sequence[Plane]) -> list[int]:
     """The number of each plane's study."""
     keys = list(dict.fromkeys(plane.study for plane in planes))
     return [keys.index(plane.study) for plane in planes]
+
+
+def in_context(
+    planes: Sequence[Plane], slices: Sequence[Document], sight: Sight, coverage: float
+) -> list[Document]:
+    """The slices of each scan with their neighbours in mind, as the command line answers them."""
+    out, members = list(slices), dict[int, list[int]]()
+    for place, (plane, one) in enumerate(zip(planes, slices, strict=True)):
+        if plane.kind != "picture" and sight.healthy:
+            members.setdefault(one["study"], []).append(place)
+    candidates = sight.model.sets(coverage)
+    for places in members.values():
+        table = np.array([[slices[n]["probabilities"][k] for k in sight.labels] for n in places])
+        judged = np.array([not slices[n]["refusal"] for n in places])
+        for n, p in zip(
+            places, beside(table, judged, sight.labels.index(sight.healthy)), strict=True
+        ):
+            known = dict(zip(sight.labels, map(float, p), strict=True))
+            best = max(known, key=lambda label: known[label])
+            out[n] = out[n] | {
+                "probabilities": known, "predicted": best, "confidence": known[best],
+                "candidates": list(candidates(p)),
+                "suspicion": None if out[n]["refusal"] else 1 - known[sight.healthy],
+            }  # fmt: skip
+    return out
 
 
 def study_documents(planes: Sequence[Plane], slices: Sequence[Document]) -> list[Document]:
