@@ -31,7 +31,8 @@ FULL, QUICK = 3000, 32
 def measure(quick: bool) -> list[dict[str, Any]]:
     """Each as a ratio."""
     files = find_images(SAMPLE_DIR)
-    rows = [_warm(files[0], 5 if quick else 60), *_many(files, QUICK if quick else FULL)]
+    rows = [_warm(files[0], 5 if quick else 60), *_runtimes(files[0], 3 if quick else 30)]
+    rows += _many(files, QUICK if quick else FULL)
     if not quick or ENVIRONMENT.exists():
         rows.append(_cold(files[0], 1 if quick else 5))
     return rows
@@ -46,6 +47,29 @@ def _warm(file: Path, times: int) -> dict[str, Any]:
     return {"what": "one image, warm, against the bare network", "ours": 1000 * whole,
             "baseline": 1000 * bare, "unit": "ms", "ratio": whole / bare,
             "wanted": "ratio <= 1.2"}  # fmt: skip
+
+
+def _runtimes(file: Path, times: int) -> list[dict[str, Any]]:
+    """The bare network in OpenVINO against ONNX Runtime, which answers; in turns."""
+    import openvino
+
+    model, grey = Classifier(box()), read_grey(file)
+    rows = []
+    for batch, hint in ((1, "LATENCY"), (16, "THROUGHPUT")):
+        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
+        compiled = openvino.compile_model(str(box()), "CPU", options)
+        x = model.preprocessing.tensor(np.stack([model.preprocessing.picture(grey)] * batch))
+        first: list[float] = []
+        second: list[float] = []
+        for task, spent in ((model.session.run, first), (compiled, second)) * times:
+            start = time.perf_counter()
+            task(None, {"pictures": x}) if spent is first else task({"pictures": x})
+            spent.append(time.perf_counter() - start)
+        runtime, other = (1000 * statistics.median(spent[1:]) for spent in (first, second))
+        rows.append({"what": f"the bare network, {batch} at once: ONNX Runtime against OpenVINO",
+                     "ours": runtime, "baseline": other, "unit": "ms", "ratio": runtime / other,
+                     "wanted": "the faster one answers"})  # fmt: skip
+    return rows
 
 
 def _many(files: list[Path], count: int) -> list[dict[str, Any]]:
