@@ -4,8 +4,8 @@
     python -m tools.box_left_out judge RUN INDEX OUT.json
 
 `split` makes every row of the named sources (a folder in the path) test, leaves out the rows of
-other sources that share a group with them, and the rest is train and val as it was. `judge` answers the
-test rows and counts tumours found and healthy slices left in peace, with intervals over groups.
+other sources that share a group with them, and the rest is train and val as it was. `judge`
+answers the test rows: tumours found and healthy slices left in peace, with intervals over groups.
 """
 
 from __future__ import annotations
