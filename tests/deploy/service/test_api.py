@@ -21,6 +21,9 @@ from brainlens.deploy.answering import answer_inputs, box
 from brainlens.deploy.classifier import Classifier
 from brainlens.deploy.service.record import read_record
 from brainlens.deploy.service.samples import samples
+from brainlens.deploy.service.side import STATIC
+from brainlens.deploy.service.wording import LABELS as LABELS_TOLD
+from brainlens.deploy.service.wording import REASONS, WORDS, reasons
 from tests.deploy.service.conftest import LABELS, SAMPLE, png
 
 
@@ -221,7 +224,23 @@ def test_a_reading_is_found_again_and_can_be_taken_away(client: TestClient) -> N
     page = client.get(path + "/report").text
     assert "Dr. Who" in page
     assert "data:image/png" in page
+    said = client.get(path + "/report?language=zh-Hant").text
+    assert 'lang="zh-Hant"' in said
+    assert LABELS_TOLD[document["slices"][0]["predicted"]] in said
+    assert "診斷" in said
     assert client.get("/api/v1/readings/0123456789abcdef").status_code == 404
+
+
+def test_the_report_says_labels_and_reasons_as_the_page_does() -> None:
+    words = (STATIC / "words.js").read_text("utf-8").partition('"zh-Hant": {')[2]
+    for name, text in LABELS_TOLD.items():
+        assert f'"label.{name}": "{text}"' in words
+    for text in REASONS.values():
+        assert text in words
+    assert WORDS["en"].keys() == WORDS["zh-Hant"].keys()
+    both = reasons("is nearly black; is unlike every picture (2.5 x)", "zh-Hant")
+    assert both.startswith(REASONS["nearly black"])
+    assert "2.5" in both
 
 
 def test_a_series_is_taken_away_as_a_structured_report_of_its_patient(client: TestClient) -> None:

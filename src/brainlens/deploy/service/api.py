@@ -22,6 +22,7 @@ from brainlens.deploy.service.downloads import (
 from brainlens.deploy.service.refusals import FAULT, Refusal, too_long
 from brainlens.deploy.service.structured import structured
 from brainlens.deploy.service.uploads import plain
+from brainlens.deploy.service.wording import Language
 
 _LOG = logging.getLogger("brainlens.serve")
 _STREAM = "application/x-ndjson"
@@ -127,10 +128,10 @@ async def as_csv(request: Request, name: Name) -> Response:
     return _saved(reading_csv(await desk_of(request).reading(name)), "text/csv", f"{name}.csv")
 
 
-async def as_report(request: Request, name: Name) -> Response:
+async def as_report(request: Request, name: Name, language: Language = "en") -> Response:
     """A reading as a page to print."""
     desk = desk_of(request)
-    text = await desk.ask(report, await desk.reading(name), desk.album)
+    text = await desk.ask(report, await desk.reading(name), desk.album, language)
     return _saved(text, "text/html", f"{name}.html")
 
 

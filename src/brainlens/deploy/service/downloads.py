@@ -9,6 +9,7 @@ import base64
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from brainlens import __version__
 from brainlens.deploy.service.album import Album
+from brainlens.deploy.service.wording import WORDS, Language, label, reasons
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _PRINTED = 60  # pictures of a report at most
@@ -65,7 +67,7 @@ def reading_csv(document: Mapping[str, Any]) -> str:
     return table(columns, rows)
 
 
-def report(document: Mapping[str, Any], album: Album) -> str:
+def report(document: Mapping[str, Any], album: Album, language: Language) -> str:
     """A page to print, with the most suspicious slices' pictures where they are still held."""
     ranked = sorted(document["slices"], key=lambda one: -(one["suspicion"] or -1.0))
     pictures = {}
@@ -77,6 +79,9 @@ def report(document: Mapping[str, Any], album: Album) -> str:
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    own = partial(label, language=language)
+    environment.filters["label"] = own
     return environment.get_template("report.html").render(
-        reading=document, ranked=ranked, pictures=pictures, version=__version__
-    )
+        reading=document, ranked=ranked, pictures=pictures, version=__version__, language=language,
+        w=WORDS[language], label=own, reasons=partial(reasons, language=language),
+    )  # fmt: skip

@@ -20,7 +20,7 @@ export async function enter() {
     return;
   }
   const body = make("tbody", {}, found.readings.map(row));
-  const head = [["when"], ["name"], ["who"], ["slices", "n"], ["answer"], ["probability", "n"], ["history.open"]];
+  const head = [["when"], ["name"], ["who"], ["slices", "n"], ["answer"], ["probability", "n"]];
   list.replaceChildren(
     make("div", { className: "wide card", tabIndex: 0, role: "region", "aria-labelledby": "history-title" }, make("table", {},
       make("thead", {}, make("tr", {}, head.map(([key, name]) => make("th", { scope: "col", className: name ?? "" }, t(key))))), body)),
@@ -47,7 +47,6 @@ function older(next, body) {
 
 function row(one) {
   return make("tr", {},
-    make("td", {}, new Date(one.at).toLocaleString(current())), make("td", { className: "name" }, one.name), make("td", {}, one.reader),
-    make("td", { className: "n" }, one.slices), make("td", {}, one.predicted ? labelWords(one.predicted) : t("refused")), make("td", { className: "n" }, percent(one.confidence)),
-    make("td", {}, make("a", { href: `#classify/${one.id}`, "aria-label": `${t("history.open")} ${one.name}` }, t("history.open"))));
+    make("td", {}, new Date(one.at).toLocaleString(current())), make("td", { className: "name" }, make("a", { href: `#classify/${one.id}` }, one.name)), make("td", {}, one.reader),
+    make("td", { className: "n" }, one.slices), make("td", {}, one.predicted ? labelWords(one.predicted) : t("refused")), make("td", { className: "n" }, percent(one.confidence)));
 }

@@ -2,7 +2,7 @@
 
 import { ask, save } from "./api.js";
 import { make, percent, say } from "./dom.js";
-import { labelWords, t } from "./words.js";
+import { current, labelWords, t } from "./words.js";
 import { findings } from "./findings.js";
 import { Viewer } from "./viewer.js";
 
@@ -55,7 +55,7 @@ export class Sheet {
 
   top() {
     const { reading, given } = this;
-    const saves = [["save.json", "", "json"], ["save.csv", "/csv", "csv"], ["save.report", "/report", "html"]];
+    const saves = [["save.json", "", "json"], ["save.csv", "/csv", "csv"], ["save.report", `/report?language=${current()}`, "html"]];
     if (given.about?.sr && reading.studies.some((one) => one.kind === "dicom")) saves.push(["save.sr", "/dicom-sr", "dcm"]);
     return make("div", { className: "bar-top" },
       make("h2", {}, reading.name, " ", make("span", { className: "quiet" }, new Date(reading.at).toLocaleString(document.documentElement.lang))),

@@ -108,7 +108,7 @@ export function reliability(bins, title, about) {
   const most = Math.max(...bins.map((one) => one.images));
   const line = (x1, y1, x2, y2, more = {}) => draw("line", { x1, y1, x2, y2, stroke: "currentColor", "stroke-width": 0.5, ...more });
   const word = (x, y, text, anchor) => draw("text", { x, y, "text-anchor": anchor, "font-size": 4.6, fill: "currentColor" }, text);
-  const chart = draw("svg", { viewBox: "-18 -14 124 134", class: "chart", role: "img", "aria-label": title },
+  const chart = draw("svg", { viewBox: "-18 -14 128 134", class: "chart", role: "img", "aria-label": title },
     ...[0, 25, 50, 75, 100].flatMap((at) => [
       line(0, 100 - at, 100, 100 - at, { opacity: 0.2 }), line(at, 0, at, 100, { opacity: 0.2 }),
       word(-2, 101.5 - at, `${at} %`, "end"), word(at, 107, `${at} %`, "middle"),
