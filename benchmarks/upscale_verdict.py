@@ -33,6 +33,7 @@ from brainlens.data.index import Index, Row, read_index
 from brainlens.generative.generators import Generator, open_generator
 from brainlens.generative.scoring import made_small, restored
 from brainlens.metrics.resampling import group_draws, interval
+from brainlens.metrics.restoration import psnr_y, ssim_y
 
 Array = np.ndarray[Any, Any]
 _RESAMPLES = 2000
@@ -114,6 +115,16 @@ def _figure(value: float, resampled: Array) -> dict[str, Any]:
     return {"value": 100 * float(value), "low": 100 * low, "high": 100 * high}
 
 
+def fidelity(shown: list[dict[str, Array]]) -> dict[str, dict[str, float]]:
+    """How near the enlarged pictures come to what was made coarse, in the mean."""
+    found = {}
+    for name in shown[0].keys() - {SCAN, SHARP, AS_IS}:
+        pairs = [(one[SHARP], one[name]) for one in shown]
+        figures = [(psnr_y(*pair), ssim_y(*pair)) for pair in pairs]
+        found[name] = dict(zip(("psnr_y", "ssim_y"), np.mean(figures, 0).tolist(), strict=True))
+    return found
+
+
 def answered(model: Loaded, shown: list[dict[str, Array]], truth: list[str]) -> dict[str, Array]:
     """For every arm whether each of its pictures is classified rightly, (N,) of 0 and 1."""
     target = np.array([model.labels.index(label) for label in truth])
@@ -155,9 +166,12 @@ def main() -> None:
         "classes": {label: truth.count(label) for label in labels},
         "index_digest": index.digest(),
         "generators": {name: one.digest for name, one in generators.items()},
+        "fidelity": fidelity(shown),
         "runs": {name: judged(answered(model, shown, truth), groups, asked.seed)
                  for name, model in models.items()},
     }  # fmt: skip
+    for name, near in result["fidelity"].items():
+        print(f"{name:<24} PSNR {near['psnr_y']:.2f} dB, SSIM {near['ssim_y']:.4f}")
     for run, arms in result["runs"].items():
         for name, one in arms.items():
             print(f"{run:<12} {name:<24} {one['value']:5.1f} % "

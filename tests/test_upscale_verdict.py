@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.upscale_verdict import AS_IS, SCAN, SHARP, judged, sample, unseen, ways
+from benchmarks.upscale_verdict import AS_IS, SCAN, SHARP, fidelity, judged, sample, unseen, ways
 from brainlens.core.errors import UserError
 from brainlens.data.index import Row, read_index, write_index
 from brainlens.generative.generators import interpolation
@@ -72,3 +72,6 @@ def test_a_scan_is_shown_sharp_coarse_and_enlarged_and_kept(tmp_path: Path) -> N
     np.testing.assert_array_equal(shown[0]["nearest"], shown[0][AS_IS].repeat(4, 0).repeat(4, 1))
     assert all(np.array_equal(shown[0][name], shown[1][name]) for name in sizes)
     assert len(calls) == 1
+    near = fidelity(shown)["nearest"]
+    error = (shown[0]["nearest"].astype(float) - shown[0][SHARP])[4:-4, 4:-4]
+    assert near["psnr_y"] == pytest.approx(10 * np.log10(255**2 / np.mean(error**2)))

@@ -3,8 +3,8 @@
     python -m tools.upscale_table
 
 Each stands between `<!-- KIND: NAME -->` and `<!-- end -->`: `scores` (of `upscale score`) and
-`verdict` are made of docs/results/upscale/NAME.json, `bench` of docs/results/bench/NAME.json. A
-test makes the tables again and compares.
+`verdict` are made of docs/results/upscale/NAME.json, `bench` of docs/results/bench/NAME.json; where
+there is none the table says so. A test makes the tables again and compares.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 PAGES = [ROOT / "docs" / "upscale.md", ROOT / "docs" / "results" / "upscale.md"]
 _TABLE = re.compile(r"<!-- (scores|verdict|bench): ([\w-]+) -->\n.*?<!-- end -->", re.S)
+_ABSENT = "*Not measured yet.*"
 _NAMES = {"psnr_y": "PSNR-Y dB", "ssim_y": "SSIM-Y", "lpips": "LPIPS (VGG)",
           "psnr_rgb": "PSNR-RGB dB"}  # fmt: skip
 
@@ -43,14 +44,21 @@ def scores(result: dict[str, Any]) -> str:
 def verdict(result: dict[str, Any]) -> str:
     """A row a classifier and way of preparing the coarse scan: accuracy, and what it changes."""
     head = ["classifier", "what it is shown", "accuracy % (95 %)"]
+    near = result.get("fidelity", {})
     rows = [[*head, "against as it is, points (95 %)", "gained / lost"], ["---"] * 5]
+    if near:
+        rows = [[*rows[0], "PSNR dB / SSIM"], ["---"] * 6]
     for run, arms in result["runs"].items():
         for name, one in arms.items():
             change, counts = "", ""
             if "change" in one:
                 change = f"{one['change']['value']:+.1f} ({_range(one['change'])})"
                 counts = f"{one['gained']} / {one['lost']}"
-            rows.append([run, name, f"{one['value']:.1f} ({_range(one)})", change, counts])
+            row = [run, name, f"{one['value']:.1f} ({_range(one)})", change, counts]
+            if near:
+                own = near.get(name)
+                row.append(f"{own['psnr_y']:.2f} / {own['ssim_y']:.4f}" if own else "")
+            rows.append(row)
     return _markdown(rows)
 
 
@@ -79,8 +87,9 @@ def filled(page: Path) -> str:
 
     def replace(match: re.Match[str]) -> str:
         make, folder = _KINDS[match[1]]
-        result = json.loads((RESULTS / folder / f"{match[2]}.json").read_text("utf-8"))
-        return f"<!-- {match[1]}: {match[2]} -->\n{make(result)}\n<!-- end -->"
+        file = RESULTS / folder / f"{match[2]}.json"
+        made = make(json.loads(file.read_text("utf-8"))) if file.is_file() else _ABSENT
+        return f"<!-- {match[1]}: {match[2]} -->\n{made}\n<!-- end -->"
 
     return _TABLE.sub(replace, page.read_text("utf-8"))
 
