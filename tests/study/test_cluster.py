@@ -38,9 +38,11 @@ def test_without_ray_the_message_says_how_to_have_it(monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def two_workers() -> Iterator[Any]:
     """A cluster of this machine, of two workers."""
-    ray = pytest.importorskip("ray", reason="needs Ray: pip install 'brainlens[ray]'")
+    pytest.importorskip("ray", reason="needs Ray: pip install 'brainlens[ray]'")
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray, ours = cluster.connect("local", workers=2)
+    assert ours
+    assert ray.cluster_resources()["CPU"] == 2
     yield ray
     ray.shutdown()
 
