@@ -136,9 +136,7 @@ def _part(index: Index, path: Path, count: int) -> tuple[Path, float]:
     return few, len(index.rows) / len(rows)
 
 
-def _pass(
-    design: Design, index: Index, arm: str, view: int | None, splits: Iterable[str]
-) -> float:
+def _pass(design: Design, index: Index, arm: str, view: int | None, splits: Iterable[str]) -> float:
     """CPU seconds of these splits once through the backbone; their pictures decoded before."""
     config = design.run(design.levels(0), arm, 0)
     architecture, preprocessing = plan(config)

@@ -12,7 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from brainlens.classify import heads as heads_module
 from brainlens.classify import jobs as module
+from brainlens.classify import pausing
 from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import extractor, features, views_of
@@ -171,6 +173,58 @@ def test_probabilities_are_the_network_s(tiny_index: Path) -> None:
     with torch.no_grad():
         expected = network.head(torch.from_numpy(x)).double().softmax(1)
     np.testing.assert_allclose(apply_head(head, plan(config)[0], x), expected, atol=1e-7)
+
+
+# --- killed in the middle -----------------------------------------------------------------------
+def test_a_killed_block_goes_on_from_the_epoch_it_had_reached(
+    tiny_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And ends with the very weights, figures and history of one that was never stopped."""
+    names = ("adam", "sgd", "adadelta", "adagrad")
+    base = dataclasses.replace(
+        HEAD, epochs=6, patience=4, schedule="plateau", plateau_patience=0, hidden=(6,)
+    )
+    configs = [dataclasses.replace(base, optimizer=name) for name in names]
+    shared = {"own": material(tiny_index, configs[0])}
+    block = [Job(config, plan(config)[0], "own") for config in configs]
+    whole = train_block(block, shared, 2)
+    learned: list[int] = []
+    learn = heads_module._Stack.learn
+
+    def dying(stack: Any, epoch: int) -> None:
+        if len(learned) == 3:
+            raise KeyboardInterrupt
+        learned.append(epoch)
+        learn(stack, epoch)
+
+    monkeypatch.setattr(pausing, "SECONDS", 0.0)
+    monkeypatch.setattr(heads_module._Stack, "learn", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train_block(block, shared, 2, tmp_path / "unfinished")
+    monkeypatch.setattr(heads_module._Stack, "learn", learn)
+    first = next(iter((tmp_path / "unfinished").iterdir()))
+    monkeypatch.setattr(
+        heads_module._Stack, "learn", lambda own, epoch: (learned.append(epoch), learn(own, epoch))
+    )
+    again = train_block(block, shared, 2, tmp_path / "unfinished")
+    assert learned[:4] == [0, 1, 2, 3]
+    for one, other in zip(whole, again, strict=True):
+        assert (one.best_epoch, one.best_value) == (other.best_epoch, other.best_value)
+        assert one.history == other.history
+        for key, value in one.weights.items():
+            torch.testing.assert_close(other.weights[key], value, rtol=0, atol=0)
+    # Of other settings nothing is taken up, nor of a file that is broken off.
+    other = [
+        dataclasses.replace(job, config=dataclasses.replace(job.config, dropout=0.4))
+        for job in block
+    ]
+    learned.clear()
+    train_block(other, shared, 2, tmp_path / "unfinished")
+    assert learned[0] == 0
+    first.write_bytes(first.read_bytes()[:100])
+    learned.clear()
+    train_block(block, shared, 2, tmp_path / "unfinished")
+    assert learned[0] == 0
 
 
 # --- the optimizers -----------------------------------------------------------------------------

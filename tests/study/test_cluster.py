@@ -89,7 +89,6 @@ def test_a_row_that_fails_on_a_worker_is_reported(
         assert (row["status"] == "failed") == (row["settings"]["learning_rate"] == 1e30)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_an_address_where_nothing_answers_is_one_line() -> None:
     pytest.importorskip("ray", reason="needs Ray: pip install 'brainlens[ray]'")

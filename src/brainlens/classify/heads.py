@@ -15,6 +15,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from brainlens.classify.jobs import Job, Material
 from brainlens.classify.machine import keep_freed_memory
 from brainlens.classify.network import ACTIVATIONS, Architecture, build_head
 from brainlens.classify.optimisation import class_weights, cosine_rate
+from brainlens.classify.pausing import Pause
 from brainlens.classify.stacked import Movers
 from brainlens.core.errors import ConfigError
 from brainlens.core.seeding import derive, seed_everything
@@ -47,8 +49,12 @@ def train_block(
     jobs: Sequence[Job],  # one of `blocks`: stream by stream, the variants in one order
     materials: Mapping[str, Material],
     classes: int,
+    unfinished: Path | None = None,
 ) -> list[Head]:
-    """Train heads that fit one tensor; in the order of the jobs."""
+    """Train heads that fit one tensor; in the order of the jobs.
+
+    In the folder `unfinished` they are kept every few seconds, and taken up again from there.
+    """
     keep_freed_memory()  # a step takes and frees megabytes
     config = jobs[0].config
     if config.tune != "head":
@@ -56,12 +62,18 @@ def train_block(
     streams = list(dict.fromkeys((job.material, job.config.seed) for job in jobs))
     variants = len(jobs) // len(streams)
     stack = _Stack(jobs, streams, variants, [materials[name] for name, _ in streams], classes)
-    for epoch in range(config.epochs):
+    pause = Pause(unfinished, jobs, materials, classes) if unfinished else None
+    for epoch in range(stack.resume(pause) if pause else 0, config.epochs):
         stack.learn(epoch)
         stack.judge(epoch)
         if stack.stopped.all():
             break
+        if pause and pause.due():
+            pause.save(stack.state(), [epoch + 1, stack.movers.numbers()])
     return stack.heads()
+
+
+_COUNTS = ("best_epoch", "best_value", "waited", "stopped")
 
 
 class _Stack:
@@ -196,6 +208,28 @@ class _Stack:
         if self.config.patience:
             self.stopped |= self.waited >= self.config.patience
         self.movers.end_epoch(value)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that changes from epoch to epoch, but the movers' numbers; live, by name."""
+        own = {f"weight.{i}": weight.detach() for i, weight in enumerate(self.weights)}
+        own |= {f"best.{i}": best for i, best in enumerate(self.best)}
+        own |= {name: getattr(self, name) for name in _COUNTS} | self.movers.state()
+        for name in self.history[0]:
+            own[f"history.{name}"] = torch.stack([figures[name] for figures in self.history])
+        return own
+
+    def resume(self, pause: Pause) -> int:
+        """Go on from what was kept, where something was; answers the next epoch."""
+        kept = pause.read()
+        if kept is None:
+            return 0
+        tensors, (epoch, numbers) = kept
+        figures = {n.partition(".")[2]: t for n, t in tensors.items() if n.startswith("history.")}
+        self.history = [{n: t[i] for n, t in figures.items()} for i in range(epoch)]
+        for name, own in self.state().items():
+            own.copy_(tensors[name])
+        self.movers.set_numbers(numbers)
+        return int(epoch)
 
     def heads(self) -> list[Head]:
         """The trained heads, in the order of the jobs."""

@@ -1,4 +1,4 @@
-"""Owns the optimizers for stacked heads: torch's update rules with numbers of its own for each head.
+"""Owns the optimizers for stacked heads: torch's update rules with numbers of each head's own.
 
 Enters: stacked weights (S, V, ...) and their gradients. Leaves: the weights moved in place. Every
 head keeps its own rule, learning rate, decay and momentum; those that agree in all of them at a
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,6 +83,27 @@ class Movers:
             for plateau, value in zip(self.plateaus, values.flatten().tolist(), strict=True):
                 plateau.step(value)
             self.rates = [plateau.optimizer.param_groups[0]["lr"] for plateau in self.plateaus]
+
+    def state(self) -> dict[str, Tensor]:
+        """What the rules remember, live, by name."""
+        return {
+            f"{kind}.{head}.{i}": one
+            for head, parts in enumerate(self.heads)
+            for kind, own in (("first", parts.first), ("second", parts.second))
+            for i, one in enumerate(own)
+        }
+
+    def numbers(self) -> list[Any]:
+        """The rest of what changes, as JSON has it."""
+        plateaus = [[p.best, p.num_bad_epochs, p.last_epoch] for p in self.plateaus]
+        return [self.step, self.rates, plateaus]
+
+    def set_numbers(self, numbers: list[Any]) -> None:
+        """Go on from these."""
+        self.step, self.rates, plateaus = numbers
+        for plateau, rate, own in zip(self.plateaus, self.rates, plateaus, strict=False):
+            plateau.best, plateau.num_bad_epochs, plateau.last_epoch = own
+            plateau.optimizer.param_groups[0]["lr"] = rate
 
 
 def _by_head(stack: object) -> list[list[Tensor]]:

@@ -7,6 +7,7 @@ is replaced and its unit done again; heads' features travel once a machine.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -80,6 +81,7 @@ def connect(address: str, *, workers: int | None = None) -> tuple[Any, bool]:
     else:
         options["address"] = address
     try:
+        _knock(address)
         ray.init(**options)
     except Exception as error:  # a plain Exception where its node is not up within half a minute
         ray.shutdown()
@@ -94,3 +96,10 @@ def connect(address: str, *, workers: int | None = None) -> tuple[Any, bool]:
             "give --ray local"
         ) from None
     return ray, True
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nothing listens at HOST:PORT; Ray alone would ask for twenty minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
