@@ -203,9 +203,12 @@ def test_a_killed_block_goes_on_from_the_epoch_it_had_reached(
         train_block(block, shared, 2, tmp_path / "unfinished")
     monkeypatch.setattr(heads_module._Stack, "learn", learn)
     first = next(iter((tmp_path / "unfinished").iterdir()))
-    monkeypatch.setattr(
-        heads_module._Stack, "learn", lambda own, epoch: (learned.append(epoch), learn(own, epoch))
-    )
+
+    def noting(stack: Any, epoch: int) -> None:
+        learned.append(epoch)
+        learn(stack, epoch)
+
+    monkeypatch.setattr(heads_module._Stack, "learn", noting)
     again = train_block(block, shared, 2, tmp_path / "unfinished")
     assert learned[:4] == [0, 1, 2, 3]
     for one, other in zip(whole, again, strict=True):

@@ -8,7 +8,7 @@ step move in one call. Rules and defaults are torch.optim's; its fused ones pass
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,9 +106,8 @@ class Movers:
             plateau.optimizer.param_groups[0]["lr"] = rate
 
 
-def _by_head(stack: object) -> list[list[Tensor]]:
+def _by_head(stack: Iterable[Tensor]) -> list[list[Tensor]]:
     """Each head's parameters, as views of stacked ones."""
-    assert hasattr(stack, "__iter__")
     return [list(own) for own in zip(*(one.flatten(0, 1).unbind() for one in stack), strict=True)]
 
 
@@ -122,7 +121,6 @@ def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
 
 
 Tensors = list[Tensor]
-_FUSED = {"fused": True, "foreach": False, "maximize": False}
 
 
 def _steps(weights: Tensors, own: Numbers) -> Tensors:
@@ -134,7 +132,8 @@ def sgd(w: Tensors, g: Tensors, moved: Tensors, _: Tensors, own: Numbers) -> Non
     """Momentum without dampening."""
     torch_sgd(
         w, g, list(moved), weight_decay=own.decay, momentum=own.momentum, lr=own.rate,
-        dampening=0.0, nesterov=False, **_FUSED,
+        dampening=0.0, nesterov=False, fused=True,
+        foreach=False, maximize=False,
     )  # fmt: skip
 
 
@@ -142,7 +141,8 @@ def adam(w: Tensors, g: Tensors, mean: Tensors, square: Tensors, own: Numbers) -
     """Kingma and Ba (2015), decay as L2."""
     torch_adam(
         w, g, mean, square, [], _steps(w, own), lr=own.rate, weight_decay=own.decay, beta1=0.9,
-        beta2=0.999, eps=1e-8, amsgrad=False, **_FUSED,
+        beta2=0.999, eps=1e-8, amsgrad=False, fused=True,
+        foreach=False, maximize=False,
     )  # fmt: skip
 
 
@@ -150,7 +150,8 @@ def adamw(w: Tensors, g: Tensors, mean: Tensors, square: Tensors, own: Numbers) 
     """Loshchilov and Hutter (2019): decay beside the gradient."""
     torch_adamw(
         w, g, mean, square, [], _steps(w, own), lr=own.rate, weight_decay=own.decay, beta1=0.9,
-        beta2=0.999, eps=1e-8, amsgrad=False, **_FUSED,
+        beta2=0.999, eps=1e-8, amsgrad=False, fused=True,
+        foreach=False, maximize=False,
     )  # fmt: skip
 
 
@@ -158,7 +159,8 @@ def adagrad(w: Tensors, g: Tensors, total: Tensors, _: Tensors, own: Numbers) ->
     """Duchi, Hazan and Singer (2011)."""
     torch_adagrad(
         w, g, total, _steps(w, own), lr=own.rate, weight_decay=own.decay, lr_decay=0.0, eps=1e-10,
-        **_FUSED,
+        fused=True,
+        foreach=False, maximize=False,
     )  # fmt: skip
 
 
