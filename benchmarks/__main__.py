@@ -43,6 +43,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "audit-speed": audit_speed.measure,
     "audit-scale": audit_scale.measure,
     "study": study.measure,
+    "study-whole": study.measure_whole,
     "upscale-speed": upscale.measure_speed,
     "upscale-tiles": upscale.measure_tiles,
     "upscale-memory": upscale.measure_memory,

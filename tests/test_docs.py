@@ -149,6 +149,17 @@ def test_the_tables_of_results_are_those_of_their_json() -> None:
         )
 
 
+def test_every_reproduction_shows_its_learning_curves() -> None:
+    page = ROOT / "docs" / "results" / "reproduce.md"
+    text = page.read_text("utf-8")
+    for path in (page.parent / "reproduce").glob("*.json"):
+        for column in json.loads(path.read_text("utf-8"))["columns"]:
+            for what in ("accuracy", "loss"):
+                name = f"reproduce/{path.stem}-{column['arm']}-{what}.svg"
+                assert f"]({name})" in text, "run python -m tools.reproduce_curves"
+                assert (page.parent / name).read_text("utf-8").startswith("<svg")
+
+
 def test_the_table_of_leaking_protocols_is_that_of_its_json() -> None:
     from tools.seed_leaks import filled
 

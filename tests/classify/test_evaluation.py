@@ -12,7 +12,10 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix
 
+from brainlens.classify import evaluation, features
 from brainlens.classify.evaluation import evaluate
+from brainlens.classify.inference import probabilities
+from brainlens.classify.network import load
 from brainlens.classify.predictor import Predictor
 from brainlens.classify.training import train
 from brainlens.core.errors import (
@@ -25,6 +28,7 @@ from brainlens.core.errors import (
 )
 from brainlens.data.index import read_index, write_index
 from brainlens.data.indexing import index_folders
+from brainlens.data.pictures import pictures
 from brainlens.data.scans import opened
 from tests.classify.conftest import TINY, draw, split_index
 
@@ -51,6 +55,31 @@ def test_figures_agree_with_the_predictions_written(
         assert row["leak"] == ""
     assert result["leakage"]["leaked"] is None
     assert result["protocol"]["protocol"] == "grouped"
+
+
+def test_a_head_is_judged_on_features_as_the_whole_network_would(
+    tiny_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a second look at the same pictures runs no backbone."""
+    config = dataclasses.replace(TINY, tune="head", augment="none", epochs=1)
+    train(tiny_index, tmp_path / "head", config)
+    evaluate(tmp_path / "head", tiny_index, tmp_path / "eval")
+    model, index = load(tmp_path / "head" / "model.safetensors"), read_index(tiny_index)
+    rows = index.of("test")
+    whole = probabilities(model, pictures(index, rows, model.preprocessing))
+    text = (tmp_path / "eval" / "predictions.csv").read_text()
+    lines = list(csv.DictReader(text.splitlines()))
+    for row, line, expected in zip(rows, lines, whole, strict=True):
+        assert line["path"] == row.path
+        own = [float(line[f"p_{label}"]) for label in model.labels]
+        assert own == pytest.approx(expected, abs=1e-5)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the backbone ran")
+
+    monkeypatch.setattr(features, "forward", refuse)
+    monkeypatch.setattr(evaluation, "probabilities", refuse)
+    evaluate(tmp_path / "head", tiny_index, tmp_path / "again")
 
 
 def test_an_exact_copy_in_training_is_refused_unless_allowed(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from brainlens.classify.augment import POLICIES
 from brainlens.classify.backbones import BACKBONES
 from brainlens.classify.boundary import boundary, steps
 from brainlens.classify.config import TrainConfig
-from brainlens.classify.features import Features, extractor, features, views_of
+from brainlens.classify.features import Extractor, Features, extractor, features, views_of
 from brainlens.classify.network import Architecture, Classifier, load
 from brainlens.classify.optimisation import frozen_layers
 from brainlens.classify.plan import plan
@@ -159,6 +161,30 @@ def test_views_differ_from_each_other_and_are_the_same_again(index: Index) -> No
     for file in (cache_folder() / "features").glob("*.npy"):
         file.unlink()
     np.testing.assert_array_equal(first, values(index, policy="light", view=0))
+
+
+def test_a_picture_that_another_index_brought_is_not_computed_again(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two indexes share pictures; those of the first come from its file, in the second's order."""
+    old = np.array(values(index))
+    rows = [dataclasses.replace(r, split="train") for r in index.of("val")]
+    rows += [dataclasses.replace(r, group="x") for r in reversed(index.of("train"))]
+    computed, forward = [], module.forward
+
+    def counted(source: Extractor, kept: np.ndarray, *rest: Any) -> Iterator[np.ndarray]:
+        computed.append(len(kept))
+        yield from forward(source, kept, *rest)
+
+    monkeypatch.setattr(module, "forward", counted)
+    both = values(Index(tuple(rows), index.folder))
+    assert computed == [len(index.of("val"))]
+    np.testing.assert_array_equal(both[computed[0] :], old[::-1])
+    for file in (cache_folder() / "features").iterdir():
+        file.unlink()
+    np.testing.assert_allclose(values(Index(tuple(rows), index.folder)), both, atol=1e-6)
+    values(index, policy="light", view=0)  # another picture in every place: nothing to take
+    assert computed[1:] == [len(rows), len(index.of("train"))]
 
 
 def test_other_weights_make_the_cache_stale_and_it_says_so(

@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from brainlens.classify import heads as heads_module
 from brainlens.classify import jobs as module
-from brainlens.classify import stacked
+from brainlens.classify import pausing
 from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import extractor, features, views_of
@@ -22,8 +23,7 @@ from brainlens.classify.jobs import Job, Material, blocks
 from brainlens.classify.network import Classifier, load
 from brainlens.classify.optimisation import OPTIMIZERS
 from brainlens.classify.plan import plan
-from brainlens.classify.stacked import OPTIMIZERS as STACKED
-from brainlens.classify.stacked import Rates, advance
+from brainlens.classify.stacked import RULES, Movers
 from brainlens.classify.training import class_numbers, train
 from brainlens.core.errors import ConfigError
 from brainlens.core.seeding import seed_everything
@@ -175,27 +175,92 @@ def test_probabilities_are_the_network_s(tiny_index: Path) -> None:
     np.testing.assert_allclose(apply_head(head, plan(config)[0], x), expected, atol=1e-7)
 
 
+# --- killed in the middle -----------------------------------------------------------------------
+def test_a_killed_block_goes_on_from_the_epoch_it_had_reached(
+    tiny_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And ends with the very weights, figures and history of one that was never stopped."""
+    names = ("adam", "sgd", "adadelta", "adagrad")
+    base = dataclasses.replace(
+        HEAD, epochs=6, patience=4, schedule="plateau", plateau_patience=0, hidden=(6,)
+    )
+    configs = [dataclasses.replace(base, optimizer=name) for name in names]
+    shared = {"own": material(tiny_index, configs[0])}
+    block = [Job(config, plan(config)[0], "own") for config in configs]
+    whole = train_block(block, shared, 2)
+    learned: list[int] = []
+    learn = heads_module._Stack.learn
+
+    def dying(stack: Any, epoch: int) -> None:
+        if len(learned) == 3:
+            raise KeyboardInterrupt
+        learned.append(epoch)
+        learn(stack, epoch)
+
+    monkeypatch.setattr(pausing, "SECONDS", 0.0)
+    monkeypatch.setattr(heads_module._Stack, "learn", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train_block(block, shared, 2, tmp_path / "unfinished")
+    monkeypatch.setattr(heads_module._Stack, "learn", learn)
+    first = next(iter((tmp_path / "unfinished").iterdir()))
+
+    def noting(stack: Any, epoch: int) -> None:
+        learned.append(epoch)
+        learn(stack, epoch)
+
+    monkeypatch.setattr(heads_module._Stack, "learn", noting)
+    again = train_block(block, shared, 2, tmp_path / "unfinished")
+    assert learned[:4] == [0, 1, 2, 3]
+    for one, other in zip(whole, again, strict=True):
+        assert (one.best_epoch, one.best_value) == (other.best_epoch, other.best_value)
+        assert one.history == other.history
+        for key, value in one.weights.items():
+            torch.testing.assert_close(other.weights[key], value, rtol=0, atol=0)
+    # Of other settings nothing is taken up, nor of a file that is broken off.
+    other = [
+        dataclasses.replace(job, config=dataclasses.replace(job.config, dropout=0.4))
+        for job in block
+    ]
+    learned.clear()
+    train_block(other, shared, 2, tmp_path / "unfinished")
+    assert learned[0] == 0
+    first.write_bytes(first.read_bytes()[:100])
+    learned.clear()
+    train_block(block, shared, 2, tmp_path / "unfinished")
+    assert learned[0] == 0
+
+
 # --- the optimizers -----------------------------------------------------------------------------
 def test_every_optimizer_of_train_has_its_rule() -> None:
-    assert STACKED.keys() == OPTIMIZERS.keys()
+    assert RULES.keys() == OPTIMIZERS.keys()
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
-def test_the_rules_are_torch_s_with_a_rate_for_each_head(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Twenty steps on one weight a head, against torch.optim on each head alone."""
+def test_the_rules_are_torch_s_with_a_rate_for_each_head(name: str) -> None:
+    """Twenty steps on one weight a head, two of them alike, against torch.optim on each alone."""
     generator = torch.Generator().manual_seed(0)
-    rates = [0.5, 0.05, 0.005]
-    start = torch.randn(3, 1, 4, 5, generator=generator)
-    grads = torch.randn(20, 3, 1, 4, 5, generator=generator)
-    configs = [TrainConfig(learning_rate=r, weight_decay=0.02, momentum=0.8) for r in rates]
-    for largest in (0, 10_000):  # head by head, and all at once
-        monkeypatch.setattr(stacked, "_LARGE", largest)
-        ours, state, numbers = start.clone(), {}, Rates(configs, (3, 1))  # type: ignore[var-annotated]
-        for step, grad in enumerate(grads, 1):
-            advance([name], ours, grad, state, numbers, step)
-        compare_with_torch(name, ours, start, grads, rates)
+    rates = [0.5, 0.05, 0.5, 0.005]
+    start = torch.randn(4, 1, 4, 5, generator=generator)
+    grads = torch.randn(20, 4, 1, 4, 5, generator=generator)
+    configs = [
+        TrainConfig(optimizer=name, learning_rate=rate, weight_decay=0.02, momentum=0.8)  # type: ignore[arg-type]
+        for rate in rates
+    ]
+    ours = start.clone()
+    movers = Movers(configs, [ours])
+    for grad in grads:
+        movers.move([grad])
+    compare_with_torch(name, ours, start, grads, rates)
+
+
+def test_gradients_may_lie_otherwise_in_memory_than_weights() -> None:
+    """torch's fused rules read memory in order; a transposed gradient must not be misread."""
+    start, grad = torch.randn(2, 1, 3, 5), torch.randn(2, 1, 5, 3).mT
+    assert not grad.is_contiguous()
+    moved = [start.clone() for _ in range(2)]
+    for weights, gradient in zip(moved, (grad, grad.contiguous()), strict=True):
+        Movers([TrainConfig(optimizer="adam")] * 2, [weights]).move([gradient])
+    torch.testing.assert_close(*moved, rtol=0, atol=0)
 
 
 def compare_with_torch(

@@ -38,9 +38,11 @@ def test_without_ray_the_message_says_how_to_have_it(monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def two_workers() -> Iterator[Any]:
     """A cluster of this machine, of two workers."""
-    ray = pytest.importorskip("ray", reason="needs Ray: pip install 'brainlens[ray]'")
+    pytest.importorskip("ray", reason="needs Ray: pip install 'brainlens[ray]'")
     os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray, ours = cluster.connect("local", workers=2)
+    assert ours
+    assert ray.cluster_resources()["CPU"] == 2
     yield ray
     ray.shutdown()
 
@@ -87,7 +89,6 @@ def test_a_row_that_fails_on_a_worker_is_reported(
         assert (row["status"] == "failed") == (row["settings"]["learning_rate"] == 1e30)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 def test_an_address_where_nothing_answers_is_one_line() -> None:
     pytest.importorskip("ray", reason="needs Ray: pip install 'brainlens[ray]'")

@@ -7,18 +7,24 @@ an error unless allowed, and then told apart in every figure. The certificate sa
 from __future__ import annotations
 
 import csv
+import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from brainlens.classify import machine
+from brainlens.classify.boundary import steps
+from brainlens.classify.config import TrainConfig
+from brainlens.classify.features import extractor, features, too_large
 from brainlens.classify.inference import probabilities
-from brainlens.classify.network import Loaded, load
+from brainlens.classify.network import Classifier, Loaded, load
 from brainlens.classify.robustness import degradation_curves
 from brainlens.classify.run import read_provenance
+from brainlens.core.config import read_toml, resolve
 from brainlens.core.errors import IndexFileError, LeakError, RunError, nearest
 from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.provenance import now, provenance
@@ -56,8 +62,7 @@ def evaluate(
     if checked.seen and not allow_leaks:
         raise _leak_error(checked)
     fresh_folder(out, overwrite=overwrite, kind="evaluation")
-    seen_as = pictures(index, rows, model.preprocessing)
-    table = probabilities(model, seen_as)
+    table = _table(run, model, index, rows)
     true = np.array([model.labels.index(row.label) for row in rows])
     group = np.unique([row.group for row in rows], return_inverse=True)[1]
     seen = np.array([row.path in checked.seen for row in rows])
@@ -91,6 +96,7 @@ def evaluate(
         },
     }  # fmt: skip
     if degrade:
+        seen_as = pictures(index, rows, model.preprocessing)
         figures["degraded"] = degradation_curves(model, seen_as, true, group, table)
     kinds: dict[str, str] = {path: leak.kind for path, leak in checked.seen.items()}
     write_predictions(out / "predictions.csv", rows, table, model.labels, kinds)
@@ -118,6 +124,25 @@ def _rows(index: Index, split: str, index_path: Path, model: Loaded) -> list[Row
             "Index it again with a --label-map to these"
         )
     return rows
+
+
+def _table(run: Path, model: Loaded, index: Index, rows: Sequence[Row]) -> Array:
+    """(N, K) probabilities; where the backbone rested in training, from its cached features."""
+    config = resolve(TrainConfig, read_toml(run / "config.toml"))
+    network = model.network
+    if config.tune != "head" or not isinstance(network, Classifier):
+        return probabilities(model, pictures(index, rows, model.preprocessing))
+    cut, device = len(steps(network)), machine.choose_device("auto")
+    config = dataclasses.replace(config, precision="32-true")
+    if too_large(network, cut, model.preprocessing.size, len(rows)):
+        return probabilities(model, pictures(index, rows, model.preprocessing))
+    kept = features(
+        extractor(network, cut, model.preprocessing, config, device=device), index, rows
+    )
+    with torch.inference_mode():
+        logits = network.head.cpu()(torch.from_numpy(np.array(kept)))
+    table: Array = logits.double().softmax(1).numpy()
+    return table
 
 
 def find_leaks(run: Path, index: Index, rows: Sequence[Row], split: str) -> Crosscheck:

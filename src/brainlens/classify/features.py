@@ -3,7 +3,8 @@
 Enters: a network, a cut in it (boundary.py), index rows. Leaves: read-only (N, C) or (N, C, h, w)
 float32 arrays, one a view, memory-mapped from the cache folder. A file's name holds two digests:
 its subject (which images, network and view it is about) and its content (weights, preprocessing,
-image bytes). Same subject, other content: stale, said so, removed and computed again.
+image bytes). Same subject, other content: stale, said so, removed and computed again. Pictures
+that another file of the same network holds (held.py) are copied, not computed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from brainlens.classify.backbones import backbone
 from brainlens.classify.batches import Batch
 from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
+from brainlens.classify.held import held, note
 from brainlens.classify.machine import Precision, keep_freed_memory
 from brainlens.classify.network import Classifier
 from brainlens.classify.stages import advance
@@ -103,8 +105,10 @@ def features(
     path = cache_path(source, index, rows, policy, view)
     kept = _kept(path, len(rows))
     if kept is None:
+        digests = [row.digest for row in rows]
+        known = held(path.parent, _key(source), digests) if view is None else {}
         _forget_stale(path, source)
-        _compute(source, index, rows, policy, view, path)
+        _compute(source, index, rows, policy, view, path, known)
         kept = np.load(path, mmap_mode="r")
     return kept
 
@@ -169,22 +173,35 @@ def _forget_stale(path: Path, source: Extractor) -> None:
 
 
 def _compute(
-    source: Extractor, index: Index, rows: Sequence[Row], policy: str, view: int | None, path: Path
-) -> None:
-    """Compute all rows' features into a file that appears only when it is whole."""
-    kept = pictures(index, rows, source.preprocessing)
-    batches = forward(source, kept, policy, view)
+    source: Extractor, index: Index, rows: Sequence[Row], policy: str, view: int | None, path: Path,
+    known: Mapping[str, Array],
+) -> None:  # fmt: skip
+    """Put rows' features, those not `known` computed, into a file that appears only when whole."""
+    fresh = [row for row in rows if row.digest not in known]
     what = f"features of {source.name}" + ("" if view is None else f", {policy} view {view + 1}")
+    computed: Iterator[Array] = iter(())
+    if fresh:
+        batches = forward(source, pictures(index, fresh, source.preprocessing), policy, view)
+        computed = (one for b in track(batches, what, -(-len(fresh) // _BATCH)) for one in b)
     with (
         replacing(path, advice="Set BRAINLENS_CACHE to a folder you can write") as temporary,
         temporary.open("wb") as stream,
     ):
-        for number, batch in enumerate(track(batches, what, -(-len(rows) // _BATCH))):
+        for number, row in enumerate(rows):
+            one = known[row.digest] if row.digest in known else next(computed)
             if number == 0:
-                shape = (len(rows), *batch.shape[1:])
-                head = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                head = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), *one.shape)}
                 np.lib.format.write_array_header_1_0(stream, head)
-            stream.write(np.ascontiguousarray(batch, "<f4").tobytes())
+            stream.write(np.ascontiguousarray(one, "<f4").tobytes())
+    if view is None:
+        note(path, _key(source), [row.digest for row in rows])
+
+
+def _key(source: Extractor) -> str:
+    """A name for what turns an untouched picture into features."""
+    shape = dataclasses.asdict(source.preprocessing)
+    own = [_FORMAT, source.weights, source.cut, source.precision, shape]
+    return hashlib.sha256(json.dumps(own).encode()).hexdigest()[:16]
 
 
 @torch.no_grad()

@@ -12,8 +12,10 @@ pictures, same dropout. fp32 always.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,7 +28,8 @@ from brainlens.classify.jobs import Job, Material
 from brainlens.classify.machine import keep_freed_memory
 from brainlens.classify.network import ACTIVATIONS, Architecture, build_head
 from brainlens.classify.optimisation import class_weights, cosine_rate
-from brainlens.classify.stacked import Rates, advance
+from brainlens.classify.pausing import Pause
+from brainlens.classify.stacked import Movers
 from brainlens.core.errors import ConfigError
 from brainlens.core.seeding import derive, seed_everything
 from brainlens.data.preprocess import Array
@@ -46,8 +49,12 @@ def train_block(
     jobs: Sequence[Job],  # one of `blocks`: stream by stream, the variants in one order
     materials: Mapping[str, Material],
     classes: int,
+    unfinished: Path | None = None,
 ) -> list[Head]:
-    """Train heads that fit one tensor; in the order of the jobs."""
+    """Train heads that fit one tensor; in the order of the jobs.
+
+    In the folder `unfinished` they are kept every few seconds, and taken up again from there.
+    """
     keep_freed_memory()  # a step takes and frees megabytes
     config = jobs[0].config
     if config.tune != "head":
@@ -55,12 +62,18 @@ def train_block(
     streams = list(dict.fromkeys((job.material, job.config.seed) for job in jobs))
     variants = len(jobs) // len(streams)
     stack = _Stack(jobs, streams, variants, [materials[name] for name, _ in streams], classes)
-    for epoch in range(config.epochs):
+    pause = Pause(unfinished, jobs, materials, classes) if unfinished else None
+    for epoch in range(stack.resume(pause) if pause else 0, config.epochs):
         stack.learn(epoch)
         stack.judge(epoch)
         if stack.stopped.all():
             break
+        if pause and pause.due():
+            pause.save(stack.state(), [epoch + 1, stack.movers.numbers()])
     return stack.heads()
+
+
+_COUNTS = ("best_epoch", "best_value", "waited", "stopped")
 
 
 class _Stack:
@@ -80,11 +93,8 @@ class _Stack:
         self.activations = {  # by kind: the variants that have it
             name: [v for v, kind in enumerate(own) if kind == name] for name in dict.fromkeys(own)
         }
-        self.optimizers = [job.config.optimizer for job in jobs[:variants]]
         self.weights = _first_weights(jobs, self.val.shape[2], classes, (len(streams), variants))
-        self.state: list[dict[str, Tensor]] = [{} for _ in self.weights]
-        self.step = 0
-        self.rates = Rates([job.config for job in jobs], (len(streams), variants))
+        self.movers = Movers([job.config for job in jobs], self.weights)
         balanced = self.config.balance == "weights"
         self.balance = class_weights(materials[0].classes) if balanced else torch.ones(classes)
         self.best = [w.detach().clone() for w in self.weights]
@@ -108,13 +118,11 @@ class _Stack:
             loss = self._loss(self._logits(x, self._masks(epoch, number, x)), y)
             grads = torch.autograd.grad(loss, self.weights)
             if config.schedule == "cosine":
-                self.rates.set_share(
+                self.movers.set_share(
                     cosine_rate(dataclasses.replace(config, learning_rate=1.0),
                                 epoch + number / count)
                 )  # fmt: skip
-            self.step += 1
-            for weight, grad, state in zip(self.weights, grads, self.state, strict=True):
-                advance(self.optimizers, weight.detach(), grad, state, self.rates, self.step)
+            self.movers.move(grads)
 
     def _batches(self, seed: int, epoch: int) -> list[Tensor]:
         order = epoch_order(
@@ -199,7 +207,29 @@ class _Stack:
         self.waited = torch.where(better, 0, self.waited + 1)
         if self.config.patience:
             self.stopped |= self.waited >= self.config.patience
-        self.rates.end_epoch(value)
+        self.movers.end_epoch(value)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that changes from epoch to epoch, but the movers' numbers; live, by name."""
+        own = {f"weight.{i}": weight.detach() for i, weight in enumerate(self.weights)}
+        own |= {f"best.{i}": best for i, best in enumerate(self.best)}
+        own |= {name: getattr(self, name) for name in _COUNTS} | self.movers.state()
+        for name in self.history[0]:
+            own[f"history.{name}"] = torch.stack([figures[name] for figures in self.history])
+        return own
+
+    def resume(self, pause: Pause) -> int:
+        """Go on from what was kept, where something was; answers the next epoch."""
+        kept = pause.read()
+        if kept is None:
+            return 0
+        tensors, (epoch, numbers) = kept
+        figures = {n.partition(".")[2]: t for n, t in tensors.items() if n.startswith("history.")}
+        self.history = [{n: t[i] for n, t in figures.items()} for i in range(epoch)]
+        for name, own in self.state().items():
+            own.copy_(tensors[name])
+        self.movers.set_numbers(numbers)
+        return int(epoch)
 
     def heads(self) -> list[Head]:
         """The trained heads, in the order of the jobs."""
@@ -228,22 +258,23 @@ def _linear_places(architecture: Architecture) -> list[int]:
     return [2 * i for i in range(count)] + [2 * count + 1]
 
 
+@functools.lru_cache(maxsize=64)  # building a backbone only to draw what it draws is dear
+def _state_at_head(name: str, seed: int) -> Tensor:
+    """Where the random numbers stand when `train` builds the head."""
+    seed_everything(seed, "init")
+    backbone(name).build()
+    return torch.get_rng_state()
+
+
 def _first_weights(
     jobs: Sequence[Job], inputs: int, classes: int, grid: tuple[int, int]
 ) -> list[Tensor]:
     """The weights that `train` would begin with, stacked: (S, V, units, inputs), (S, V, units)."""
-    states: dict[tuple[str, int], Tensor] = {}
     heads: dict[int, list[Tensor]] = {}
-    for job in jobs:
-        key = (job.architecture.backbone, job.config.seed)
-        if key not in states:
-            seed_everything(job.config.seed, "init")
-            backbone(job.architecture.backbone).build()  # draws what it draws in `train`
-            states[key] = torch.get_rng_state()
     layers: list[list[Tensor]] = []
     for job in jobs:
         if job.config.seed not in heads:
-            torch.set_rng_state(states[job.architecture.backbone, job.config.seed])
+            torch.set_rng_state(_state_at_head(job.architecture.backbone, job.config.seed))
             head = build_head(inputs, job.architecture, classes)
             heads[job.config.seed] = [p.detach() for p in head.parameters()]
         layers.append(heads[job.config.seed])

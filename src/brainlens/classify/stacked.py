@@ -1,53 +1,114 @@
-"""Owns the optimizers for stacked heads: torch's update rules with a rate of its own for each head.
+"""Owns the optimizers for stacked heads: torch's update rules with numbers of each head's own.
 
-Enters: a weight (S, V, ...) and its gradient, changed in place. Every head keeps its own learning
-rate, so heads of several rates share one tensor. Rules and defaults are torch.optim's.
+Enters: stacked weights (S, V, ...) and their gradients. Leaves: the weights moved in place. Every
+head keeps its own rule, learning rate, decay and momentum; those that agree in all of them at a
+step move in one call. Rules and defaults are torch.optim's; its fused ones pass over a weight once.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adagrad import adagrad as torch_adagrad
+from torch.optim.adam import adam as torch_adam
+from torch.optim.adamw import adamw as torch_adamw
+from torch.optim.sgd import sgd as torch_sgd
 
 from brainlens.classify.config import TrainConfig
 
-State = dict[str, Tensor]
+
+@dataclass(frozen=True)
+class Numbers:
+    """What a rule multiplies with, the same for all heads of a call."""
+
+    rate: float
+    decay: float
+    momentum: float
+    step: int  # from 1
 
 
-class Rates:
-    """The heads' own numbers: learning rate (falling on a plateau), weight decay, momentum."""
+@dataclass(frozen=True)
+class Parts:
+    """One head: its parameters, views into the stack, and what its rule remembers of each."""
 
-    def __init__(self, configs: Sequence[TrainConfig], grid: tuple[int, int]) -> None:
-        def each(name: str) -> Tensor:
-            return torch.tensor([getattr(c, name) for c in configs]).view(grid)
+    weights: list[Tensor]
+    first: list[Tensor]
+    second: list[Tensor]
 
-        self.base, self.decay, self.momentum = map(
-            each, ("learning_rate", "weight_decay", "momentum")
+
+class Movers:
+    """The rules of all heads of a stack, in the order of their settings; final."""
+
+    def __init__(self, configs: Sequence[TrainConfig], stack: Sequence[Tensor]) -> None:
+        self.configs = configs
+        self.rates = [config.learning_rate for config in configs]
+        self.plateaus = (
+            [_plateau(config) for config in configs] if configs[0].schedule == "plateau" else []
         )
-        self.rate = self.base.clone()
-        self.plateaus: list[torch.optim.lr_scheduler.ReduceLROnPlateau] = []
-        if configs[0].schedule == "plateau":
-            self.plateaus = [_plateau(config) for config in configs]
+        self.step = 0
+        self.heads = [
+            Parts(own, [torch.zeros_like(w) for w in own], [torch.zeros_like(w) for w in own])
+            for own in _by_head(weight.detach() for weight in stack)
+        ]
+
+    def move(self, gradients: Sequence[Tensor]) -> None:
+        """One step of every head."""
+        self.step += 1
+        own = _by_head(gradient.contiguous() for gradient in gradients)
+        alike = defaultdict(list)
+        for head, (config, rate) in enumerate(zip(self.configs, self.rates, strict=True)):
+            key = (config.optimizer, rate, config.weight_decay, config.momentum)
+            alike[key].append(head)
+        for (name, rate, decay, momentum), heads in alike.items():
+            RULES[name](
+                [w for head in heads for w in self.heads[head].weights],
+                [g for head in heads for g in own[head]],
+                [m for head in heads for m in self.heads[head].first],
+                [m for head in heads for m in self.heads[head].second],
+                Numbers(rate, decay, momentum, self.step),
+            )
 
     def set_share(self, share: float) -> None:
         """Every head at this share of its own rate."""
-        self.rate = self.base * share
+        self.rates = [config.learning_rate * share for config in self.configs]
 
     def end_epoch(self, values: Tensor) -> None:
         """Let the rate of each head fall whose monitored value no longer improves."""
         if self.plateaus:
             for plateau, value in zip(self.plateaus, values.flatten().tolist(), strict=True):
                 plateau.step(value)
-            rates = [plateau.optimizer.param_groups[0]["lr"] for plateau in self.plateaus]
-            self.rate = torch.tensor(rates).view(self.rate.shape)
+            self.rates = [plateau.optimizer.param_groups[0]["lr"] for plateau in self.plateaus]
 
-    def numbers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Rate, decay and momentum, each (S, V)."""
-        return self.rate, self.decay, self.momentum
+    def state(self) -> dict[str, Tensor]:
+        """What the rules remember, live, by name."""
+        return {
+            f"{kind}.{head}.{i}": one
+            for head, parts in enumerate(self.heads)
+            for kind, own in (("first", parts.first), ("second", parts.second))
+            for i, one in enumerate(own)
+        }
+
+    def numbers(self) -> list[Any]:
+        """The rest of what changes, as JSON has it."""
+        plateaus = [[p.best, p.num_bad_epochs, p.last_epoch] for p in self.plateaus]
+        return [self.step, self.rates, plateaus]
+
+    def set_numbers(self, numbers: list[Any]) -> None:
+        """Go on from these."""
+        self.step, self.rates, plateaus = numbers
+        for plateau, rate, own in zip(self.plateaus, self.rates, plateaus, strict=False):
+            plateau.best, plateau.num_bad_epochs, plateau.last_epoch = own
+            plateau.optimizer.param_groups[0]["lr"] = rate
+
+
+def _by_head(stack: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Each head's parameters, as views of stacked ones."""
+    return [list(own) for own in zip(*(one.flatten(0, 1).unbind() for one in stack), strict=True)]
 
 
 def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
@@ -59,83 +120,61 @@ def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
     )  # fmt: skip
 
 
-def advance(
-    names: Sequence[str], w: Tensor, g: Tensor, state: State, rates: Rates, step: int
-) -> None:
-    """One step of a weight (S, V, ...) with its gradient; `names` has each variant's rule.
-
-    Large weights go head by head: what one rule reads and writes then stays in the processor.
-    """
-    if not state:
-        state |= {name: torch.zeros_like(w) for name in ("first", "second")}
-    for v, name in enumerate(names):
-        rule = OPTIMIZERS[name]
-        large = w[0, v].numel() > _LARGE
-        for place in [(s, v) for s in range(len(w))] if large else [(slice(None), v)]:
-            shape = (-1, *[1] * (w.ndim - 2)) if not large else ()
-            rate, decay, momentum = (n[place].reshape(shape) for n in rates.numbers())
-            own = Numbers(rate, decay, momentum, step)
-            rule(w[place], g[place], state["first"][place], state["second"][place], own)
+Tensors = list[Tensor]
 
 
-_LARGE = 4096  # numbers a head
+def _steps(weights: Tensors, own: Numbers) -> Tensors:
+    """How many steps each weight has behind it; torch counts them up."""
+    return [torch.tensor(own.step - 1.0) for _ in weights]
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """What a rule multiplies with: one number a head."""
-
-    rate: Tensor
-    decay: Tensor
-    momentum: Tensor
-    step: int
-
-
-@torch.no_grad()
-def sgd(w: Tensor, g: Tensor, moved: Tensor, _: Tensor, own: Numbers) -> None:
+def sgd(w: Tensors, g: Tensors, moved: Tensors, _: Tensors, own: Numbers) -> None:
     """Momentum without dampening."""
-    moved.mul_(own.momentum).add_(torch.addcmul(g, w, own.decay))
-    w.sub_(moved * own.rate)
+    torch_sgd(
+        w, g, list(moved), weight_decay=own.decay, momentum=own.momentum, lr=own.rate,
+        dampening=0.0, nesterov=False, fused=True,
+        foreach=False, maximize=False,
+    )  # fmt: skip
 
 
-@torch.no_grad()
-def adam(w: Tensor, g: Tensor, mean: Tensor, square: Tensor, own: Numbers) -> None:
+def adam(w: Tensors, g: Tensors, mean: Tensors, square: Tensors, own: Numbers) -> None:
     """Kingma and Ba (2015), decay as L2."""
-    _moments(w, torch.addcmul(g, w, own.decay), mean, square, own)
+    torch_adam(
+        w, g, mean, square, [], _steps(w, own), lr=own.rate, weight_decay=own.decay, beta1=0.9,
+        beta2=0.999, eps=1e-8, amsgrad=False, fused=True,
+        foreach=False, maximize=False,
+    )  # fmt: skip
 
 
-@torch.no_grad()
-def adamw(w: Tensor, g: Tensor, mean: Tensor, square: Tensor, own: Numbers) -> None:
+def adamw(w: Tensors, g: Tensors, mean: Tensors, square: Tensors, own: Numbers) -> None:
     """Loshchilov and Hutter (2019): decay beside the gradient."""
-    w.mul_(1 - own.rate * own.decay)
-    _moments(w, g, mean, square, own)
+    torch_adamw(
+        w, g, mean, square, [], _steps(w, own), lr=own.rate, weight_decay=own.decay, beta1=0.9,
+        beta2=0.999, eps=1e-8, amsgrad=False, fused=True,
+        foreach=False, maximize=False,
+    )  # fmt: skip
 
 
-def _moments(w: Tensor, g: Tensor, mean: Tensor, square: Tensor, own: Numbers) -> None:
-    mean.lerp_(g, 0.1)
-    square.mul_(0.999).addcmul_(g, g, value=0.001)
-    size = square.sqrt().div_(math.sqrt(1 - 0.999**own.step)).add_(1e-8)
-    w.sub_(torch.div(mean, size, out=size).mul_(own.rate / (1 - 0.9**own.step)))
-
-
-@torch.no_grad()
-def adagrad(w: Tensor, g: Tensor, total: Tensor, _: Tensor, own: Numbers) -> None:
+def adagrad(w: Tensors, g: Tensors, total: Tensors, _: Tensors, own: Numbers) -> None:
     """Duchi, Hazan and Singer (2011)."""
-    g = torch.addcmul(g, w, own.decay)
-    total.addcmul_(g, g)
-    w.sub_(torch.div(g, total.sqrt().add_(1e-10)).mul_(own.rate))
+    torch_adagrad(
+        w, g, total, _steps(w, own), lr=own.rate, weight_decay=own.decay, lr_decay=0.0, eps=1e-10,
+        fused=True,
+        foreach=False, maximize=False,
+    )  # fmt: skip
 
 
 @torch.no_grad()
-def adadelta(w: Tensor, g: Tensor, square: Tensor, moved: Tensor, own: Numbers) -> None:
-    """Zeiler (2012), rho 0.9."""
-    g = torch.addcmul(g, w, own.decay)
-    square.mul_(0.9).addcmul_(g, g, value=0.1)
-    delta = (moved + 1e-6).sqrt_().div_((square + 1e-6).sqrt_()).mul_(g)
-    moved.mul_(0.9).addcmul_(delta, delta, value=0.1)
-    w.sub_(delta.mul_(own.rate))
+def adadelta(w: Tensors, g: Tensors, square: Tensors, moved: Tensors, own: Numbers) -> None:
+    """Zeiler (2012), rho 0.9; one weight after the other, which then stays in the processor."""
+    for weight, gradient, size, distance in zip(w, g, square, moved, strict=True):
+        down = gradient.add(weight, alpha=own.decay) if own.decay else gradient
+        size.mul_(0.9).addcmul_(down, down, value=0.1)
+        delta = (distance + 1e-6).div_(size + 1e-6).sqrt_().mul_(down)
+        distance.mul_(0.9).addcmul_(delta, delta, value=0.1)
+        weight.add_(delta, alpha=-own.rate)
 
 
-OPTIMIZERS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor, Numbers], None]] = {
+RULES: dict[str, Callable[[Tensors, Tensors, Tensors, Tensors, Numbers], None]] = {
     "adam": adam, "adamw": adamw, "sgd": sgd, "adagrad": adagrad, "adadelta": adadelta,
 }  # fmt: skip

@@ -181,10 +181,15 @@ def _flat(values: Array) -> Array:
     return np.array(values).reshape(len(values), -1)
 
 
-def run_unit(unit: Unit, materials: Mapping[str, Material], classes: int) -> list[Outcome]:
-    """Do a unit's trials; the same in this process and on another machine."""
+def run_unit(
+    unit: Unit, materials: Mapping[str, Material], classes: int, unfinished: Path | None = None
+) -> list[Outcome]:
+    """Do a unit's trials; the same in this process and on another machine.
+
+    Heads are kept in the folder `unfinished` while they train, and taken up again from there.
+    """
     if unit.jobs:
-        heads = train_block(unit.jobs, materials, classes)
+        heads = train_block(unit.jobs, materials, classes, unfinished)
         outcomes = [Outcome(head.best_value, head.best_epoch, head) for head in heads]
     else:
         outcomes = [_run_alone(unit)]

@@ -7,6 +7,7 @@ is replaced and its unit done again; heads' features travel once a machine.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,13 @@ from brainlens.core.errors import ConfigError
 from brainlens.study.bench import Outcome, Unit, run_unit
 
 RETRIES = 3
+# Of a cluster begun here. Ray's own: workers step back behind everything else on the machine (nice
+# 15), and the node dies where its agents need more than half a minute to start. On a busy machine
+# the first starves a study and the second ends it.
+LOCAL = {
+    "worker_niceness": 0, "agent_register_timeout_ms": 300_000,
+    "worker_register_timeout_seconds": 300,
+}  # fmt: skip
 Done = tuple[Unit, list[Outcome] | Exception]
 
 
@@ -22,7 +30,7 @@ def spread(
     units: Sequence[Unit], materials: Mapping[str, Material], classes: int, address: str
 ) -> Iterator[Done]:
     """Do the units on a cluster: `local` starts one here, `auto` finds one, else its address."""
-    ray, ours = _connect(address)
+    ray, ours = connect(address)
     try:
         shared = ray.put(dict(materials))
         remote = ray.remote(_work)
@@ -53,8 +61,11 @@ def _work(unit: Unit, materials: Mapping[str, Material], classes: int) -> list[O
     return run_unit(unit, materials, classes)
 
 
-def _connect(address: str) -> tuple[Any, bool]:
-    """Ray, and whether the connection is ours; raises ConfigError where no cluster answers."""
+def connect(address: str, *, workers: int | None = None) -> tuple[Any, bool]:
+    """Ray, and whether the connection is ours; raises ConfigError where no cluster answers.
+
+    `workers` is how many a `local` cluster has: as many as processors where it is not told.
+    """
     try:
         import ray
     except ImportError:
@@ -65,15 +76,30 @@ def _connect(address: str) -> tuple[Any, bool]:
         return ray, False
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
-        options |= {"address": "local", "num_cpus": os.cpu_count(), "include_dashboard": False}
+        options |= {"address": "local", "num_cpus": workers or os.cpu_count()}
+        options |= {"include_dashboard": False, "_system_config": LOCAL}
     else:
         options["address"] = address
     try:
+        _knock(address)
         ray.init(**options)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # a plain Exception where its node is not up within half a minute
+        ray.shutdown()
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if address == "local":
+            raise ConfigError(
+                f"--ray local: Ray did not start here ({reason}). Try again when the machine is "
+                "less busy, or leave --ray out"
+            ) from None
         raise ConfigError(
             f"--ray {address}: no cluster answers ({reason}). Start one with ray start --head, or "
             "give --ray local"
         ) from None
     return ray, True
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nothing listens at HOST:PORT; Ray alone would ask for twenty minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit() and "://" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()

@@ -1,14 +1,16 @@
 """Owns the study stage: a design and an index with a split in, `study.json` out.
 
     STUDY/ study.json  confirmation.csv  best.safetensors  index.csv  runs/ (where whole networks
-    train)
+    train)  unfinished/ (heads in training, until they are done)
 
-Every finished row is saved at once, so that a killed study goes on with `resume`. A row that fails
-is reported and the others go on. The choice is made on validation alone.
+Every finished row is saved at once and heads in training every few seconds, so that a killed study
+goes on with `resume`. A row that fails is reported and the others go on. The choice is made on
+validation alone.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -32,6 +34,7 @@ from brainlens.study.bench import Bench, Outcome, Trial, Unit, run_unit
 from brainlens.study.design import Design
 
 Document = dict[str, Any]
+UNFINISHED = "unfinished"
 
 
 def run_study(
@@ -75,6 +78,7 @@ def run_study(
             f"stopped with {done} of {len(design.matrix)} rows done. Go on with the same command "
             "and --resume"
         ) from None
+    shutil.rmtree(out / UNFINISHED, ignore_errors=True)
     study.document["protocol"] = read_record(index, index_path)
     study.document["seconds"]["all"] = round(before + time.monotonic() - began, 2)
     study.document["provenance"] = {
@@ -190,7 +194,7 @@ class _Study:
             return
         for unit in units:
             try:
-                yield unit, run_unit(unit, self.bench.materials, classes)
+                yield unit, run_unit(unit, self.bench.materials, classes, self.out / UNFINISHED)
             except InterruptedRunError:
                 raise KeyboardInterrupt from None
             except Exception as error:  # a row that fails is reported, whatever it raised
