@@ -85,7 +85,7 @@ def _server(model: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[s
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "brainlens.cli", "serve", "--model", str(model), "--port", str(port),
-         "--folder", str(folder / "server")],
+         "--folder", str(folder / "server"), "--pictures-mb", "8"],
         stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"

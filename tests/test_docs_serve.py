@@ -29,6 +29,7 @@ def test_every_option_the_page_names_exists() -> None:
 def test_the_stated_limits_are_those_of_the_code() -> None:
     limits = Limits()
     assert f"over {limits.upload // MEGABYTE} MB" in PAGE
+    assert f"({limits.album // MEGABYTE} MB" in PAGE
     assert f"{limits.unpacked // (1024 * MEGABYTE)} GB unpacked" in PAGE
     assert f"{limits.files:,} files or slices" in PAGE
     assert limits.files == limits.slices

@@ -44,9 +44,11 @@ _KEY = click.option("--audit-key", type=_FILE, help="File with a secret that sea
 @click.option("--queue", type=click.IntRange(1), default=64, show_default=True, help="Requests.")
 @click.option("--upload-mb", type=click.IntRange(1), default=256, show_default=True,
               help="Largest upload, in megabytes.")  # fmt: skip
+@click.option("--pictures-mb", type=click.IntRange(1), default=256, show_default=True,
+              help="Memory for the pictures of the latest readings.")  # fmt: skip
 def serve(
     model: Path | None, token_file: Path | None, audit_key: Path | None, open_to_all: bool,
-    queue: int, upload_mb: int, **told: Any,
+    queue: int, upload_mb: int, pictures_mb: int, **told: Any,
 ) -> None:  # fmt: skip
     """Serve the web page and the JSON API, on this machine alone unless told otherwise."""
     _need()
@@ -57,7 +59,8 @@ def serve(
     settings = Settings(
         model or box(), token=server.read_token(token_file),
         audit_key=server.read_key(audit_key),
-        limits=Limits(queue=queue, upload=upload_mb * MEGABYTE), **told,
+        limits=Limits(queue=queue, upload=upload_mb * MEGABYTE, album=pictures_mb * MEGABYTE),
+        **told,
     )  # fmt: skip
     server.check(settings, open_to_all=open_to_all)
     server.run(settings)

@@ -23,7 +23,7 @@ class Limits:
     work_seconds: float = 600.0  # for its answer
     queue: int = 64  # requests at work or waiting; one more is answered 429
     batch: int = 16  # slices that go through the model at once
-    album: int = 512 * MEGABYTE  # of pictures held in memory for the page
+    album: int = 256 * MEGABYTE  # of pictures held in memory for the page
 
 
 @dataclass(frozen=True)
