@@ -142,8 +142,8 @@ def read_state(file: Path) -> dict[str, Any]:
         raise WeightsError(f"{file}: cannot be read as weights ({_line(error)})") from None
     except Exception as error:  # pickle's errors have no common root
         raise WeightsError(
-            f"{file}: is no file of weights alone ({type(error).__name__}): broken, or with code in "
-            "it, which is never run. Convert it to safetensors where you trust it"
+            f"{file}: is no file of weights alone ({type(error).__name__}): broken, or with code "
+            "in it, which is never run. Convert it to safetensors where you trust it"
         ) from None
     state = canonicalize_state_dict(state) if isinstance(state, dict) else {}
     tensors = {k: v.float() for k, v in state.items() if isinstance(v, torch.Tensor)}
