@@ -118,7 +118,7 @@ def _figure(value: float, resampled: Array) -> dict[str, Any]:
 def fidelity(shown: list[dict[str, Array]]) -> dict[str, dict[str, float]]:
     """How near the enlarged pictures come to what was made coarse, in the mean."""
     found = {}
-    for name in shown[0].keys() - {SCAN, SHARP, AS_IS}:
+    for name in [one for one in shown[0] if one not in (SCAN, SHARP, AS_IS)]:
         pairs = [(one[SHARP], one[name]) for one in shown]
         figures = [(psnr_y(*pair), ssim_y(*pair)) for pair in pairs]
         found[name] = dict(zip(("psnr_y", "ssim_y"), np.mean(figures, 0).tolist(), strict=True))
