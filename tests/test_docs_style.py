@@ -29,7 +29,7 @@ def test_every_command_of_the_page_runs(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "photo.jpg")
     blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text("utf-8"), re.S)
     lines = [line[2:] for block in blocks for line in block.splitlines()]
-    assert len(lines) == 6
+    assert len(lines) == 7
     for line in lines:
         code, said = run(shlex.split(line)[1:], tmp_path)
         assert code == 0, f"{line}\n{said}"

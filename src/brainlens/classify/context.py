@@ -3,7 +3,9 @@
 A faint tumour may be too faint for its place alone, while the whole picture tells; but the whole
 picture is also where shortcuts live. So the context is a linear reading of frozen features, fitted
 to training pictures, and one number each says how much of it enters: fitted to validation pictures
-*and* their healed versions, on which the context alone is wrong. Enters: a trained network and its
+*and* their healed versions, on which the context alone is wrong. `healed` of the settings says what
+those weigh beside the real healthy ones: at 0 the context decides, and every contrast scan is a
+tumour; at 1 the evidence decides, and faint tumours are missed. Enters: a trained network and its
 data. Leaves: the network with `context` and `trust` set.
 """
 
@@ -31,10 +33,6 @@ from brainlens.data.preprocess import Array, Preprocessing
 
 VIEWS = (None, 0)  # of each training picture: itself and an augmented one
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the regularisation's inverse, tried
-# What the healed pictures may weigh, together, beside the real healthy ones: at 0 the context
-# decides (and every contrast scan is a tumour), at 1 the evidence. The most is taken that costs no
-# right answer on real validation pictures.
-HEALED = (0.0, 0.1, 0.25, 0.5, 1.0)
 _BATCH = 32
 
 
@@ -57,7 +55,7 @@ def second_opinion(
         background=network.background, seed=config.seed,
     )  # fmt: skip
     shown = pictures(index, rows["train"], preprocessing)
-    chosen = add_context(network, shown, numbers["train"], val, preprocessing)
+    chosen = add_context(network, shown, numbers["train"], val, preprocessing, healed=config.healed)
     save(
         run / "model.safetensors", network, labels=kept.labels, preprocessing=preprocessing,
         architecture=dataclasses.replace(kept.architecture, size=size),
@@ -68,7 +66,7 @@ def second_opinion(
 
 def add_context(
     network: DenseClassifier, shown: Array, numbers: Array, val: Checked,
-    preprocessing: Preprocessing,
+    preprocessing: Preprocessing, *, healed: float,
 ) -> dict[str, float]:  # fmt: skip
     """Set `context` and `trust`; answers what was chosen, for the run's record.
 
@@ -97,15 +95,15 @@ def add_context(
         network.context.bias.copy_(torch.from_numpy(best[2].intercept_ - weight @ mean))
     with torch.inference_mode():
         whole, which = network.second(torch.from_numpy(held["features"]))
-    trust, healed = believe(
-        network, held["tumour"], whole.numpy(), held["kinds"], which.numpy(), val.classes, real
-    )
+    trust = believe(
+        network, held["tumour"], whole.numpy(), held["kinds"], which.numpy(), val.classes, real,
+        healed=healed,
+    )  # fmt: skip
     with torch.no_grad():
         network.trust.copy_(torch.tensor(trust))
     names = ("evidence", "context", "constant", "kind by evidence", "kind by context")
     return {
         "C": best[1],
-        "healed pictures weigh": healed,
         "val loss of the context alone": best[0],
         **dict(zip(names, trust, strict=True)),
     }
@@ -113,26 +111,21 @@ def add_context(
 
 def believe(
     network: DenseClassifier, tumour: Array, whole: Array, kinds: Array, which: Array,
-    classes: Array, real: Array,
-) -> tuple[list[float], float]:  # fmt: skip
+    classes: Array, real: Array, *, healed: float,
+) -> list[float]:  # fmt: skip
     """The five numbers of `trust`, by logistic regression on N held-out pictures.
 
     Logits of a tumour by evidence and by context (N,), of its kind by both (N, K - 1), the classes
-    (N,) and which pictures are real, not healed. Answers what the healed ones weighed, too.
+    (N,) and which pictures are real, not healed; these weigh `healed` times the real healthy ones.
     """
     sick = classes != network.background
     opinions = np.stack([tumour, whole], 1)
-    least = -1.0
-    for share in HEALED:
-        weight = np.where(real, 1.0, share * (real & ~sick).sum() / max(1, (~real).sum()))
-        fitted = LogisticRegression(C=10.0).fit(opinions, sick, weight)
-        right = float((fitted.predict(opinions) == sick)[real].mean())
-        if right >= least:
-            least, healed, found = right, share, fitted
+    weight = np.where(real, 1.0, healed * (real & ~sick).sum() / max(1, (~real).sum()))
+    found = LogisticRegression(C=10.0).fit(opinions, sick, weight)
     some = real & sick
     numbers = classes[some] - (classes[some] > network.background)
     kind = _mixed(kinds[some], which[some], numbers)
-    return [*map(float, found.coef_[0]), float(found.intercept_[0]), *kind], healed
+    return [*map(float, found.coef_[0]), float(found.intercept_[0]), *kind]
 
 
 def _mixed(first: Array, second: Array, kinds: Array) -> tuple[float, float]:
