@@ -180,7 +180,7 @@ def test_a_killed_block_goes_on_from_the_epoch_it_had_reached(
     tiny_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And ends with the very weights, figures and history of one that was never stopped."""
-    names: tuple[Any, ...] = ("adam", "sgd", "adadelta", "adagrad")
+    names: Any = ("adam", "sgd", "adadelta", "adagrad")
     base = dataclasses.replace(
         HEAD, epochs=6, patience=4, schedule="plateau", plateau_patience=0, hidden=(6,)
     )
@@ -217,12 +217,12 @@ def test_a_killed_block_goes_on_from_the_epoch_it_had_reached(
         for key, value in one.weights.items():
             torch.testing.assert_close(other.weights[key], value, rtol=0, atol=0)
     # Of other settings nothing is taken up, nor of a file that is broken off.
-    changed = [
+    others = [
         dataclasses.replace(job, config=dataclasses.replace(job.config, dropout=0.4))
         for job in block
     ]
     learned.clear()
-    train_block(changed, shared, 2, tmp_path / "unfinished")
+    train_block(others, shared, 2, tmp_path / "unfinished")
     assert learned[0] == 0
     first.write_bytes(first.read_bytes()[:100])
     learned.clear()
