@@ -22,13 +22,12 @@ from brainlens.classify.network import Loaded, load
 from brainlens.core.files import write_json
 from brainlens.core.images import read_grey
 from brainlens.core.provenance import now, versions
-from brainlens.data.answers import Answer, plain_findings
+from brainlens.data.answers import plain_findings
 from brainlens.data.index import read_index
 from brainlens.data.preprocess import Array
-from brainlens.data.studies import in_context
 from brainlens.metrics.judgement import judge
 from brainlens.report.tables import aligned
-from tools.box_results import Slice, separation, volume_slices
+from tools.box_results import both_ways, volume_slices
 
 # Of the evidence, of the whole picture and a constant for a tumour; of both for its kind.
 TRUST: dict[str, tuple[float, ...] | None] = {
@@ -49,6 +48,7 @@ def main() -> None:
     true = np.array([model.labels.index(row.label) for row in rows])
     group = np.unique([row.group for row in rows], return_inverse=True)[1]
     slices = list(volume_slices())
+    seen = [one.picture.grey for one in slices]
     ways = {name: trusted(model, trust) for name, trust in TRUST.items()}
     small = dataclasses.replace(model.preprocessing, size=224)
     ways["both, at 224 pixels"] = trusted(dataclasses.replace(model, preprocessing=small), None)
@@ -59,7 +59,7 @@ def main() -> None:
         judged = judge(true, way(greys), group, model.labels)["metrics"]
         told[name] = {
             "accuracy": judged["accuracy"], "ece": judged["ece"],
-            "elsewhere": elsewhere(way, model.labels, slices),
+            "elsewhere": both_ways(slices, plain_findings(way(seen), model.labels)),
         }  # fmt: skip
         print(*("  ".join(cells) for cells in _lines({name: told[name]})[1:]), flush=True)
     write_json(out, {
@@ -85,20 +85,6 @@ def trusted(model: Loaded, trust: tuple[float, ...] | None) -> Answered:
         return table
 
     return answer
-
-
-def elsewhere(way: Answered, labels: list[str], slices: list[Slice]) -> dict[str, Any]:
-    """Tumour against tumour-free slices, each alone and with its neighbours in mind."""
-    table = way([one.picture.grey for one in slices])
-    found = plain_findings(table, labels)
-    alone = [Answer(one.picture, finding) for one, finding in zip(slices, found, strict=True)]
-    clear = np.array([one.clear for one in slices])
-    sick = np.array([one.sick for one in slices])[clear]
-    told = {}
-    for name, answers in (("alone", alone), ("in context", in_context(alone, "none"))):
-        scores = np.array([1 - answer.finding.probabilities["none"] for answer in answers])
-        told[name] = separation(scores[clear], sick)
-    return told
 
 
 def _lines(told: dict[str, Any]) -> list[list[str]]:

@@ -84,15 +84,22 @@ def volume_slices() -> Iterator[Slice]:
 def volumes(model: Classifier) -> dict[str, Any]:
     """Tumour against tumour-free slices: as `predict` answers a volume, and each slice alone."""
     slices = list(volume_slices())
-    alone = [Answer(p, finding) for p, finding in _found(model, [one.picture for one in slices])]
+    findings = [finding for _, finding in _found(model, [one.picture for one in slices])]
+    told = both_ways(slices, findings)
+    patients = sorted({one.patient for one in slices})
+    return told["in context"] | {"patients": patients, "each slice alone": told["alone"]}
+
+
+def both_ways(slices: Sequence[Slice], findings: Sequence[Finding]) -> dict[str, dict[str, Any]]:
+    """The separation by each slice alone, and with its neighbours in mind."""
+    alone = [Answer(one.picture, found) for one, found in zip(slices, findings, strict=True)]
     clear = np.array([one.clear for one in slices])
     sick = np.array([one.sick for one in slices])[clear]
     told = {}
     for name, answers in (("alone", alone), ("in context", in_context(alone, "none"))):
         scores = np.array([1 - answer.finding.probabilities["none"] for answer in answers])
         told[name] = separation(scores[clear], sick)
-    patients = sorted({one.patient for one in slices})
-    return told["in context"] | {"patients": patients, "each slice alone": told["alone"]}
+    return told
 
 
 def separation(scores: Array, sick: Array) -> dict[str, Any]:
