@@ -17,7 +17,8 @@ from tests.deploy.test_stylist import negative
 Command = Callable[..., tuple[int, str, str]]
 TINY = (
     "width=4", "depth=3", "judge_width=4", "judge_layers=1", "crop=32", "load=32",
-    "load_least=32", "texture=0", "content=0", "steps=2", "decay_steps=0", "every=1", "sheet=1", "device=cpu",
+    "load_least=32", "texture=0", "content=0", "steps=2", "decay_steps=0", "every=1",
+    "sheet=1", "device=cpu",
 )  # fmt: skip
 
 
