@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-# No hub is asked: without a network its client would wait for minutes before it says so.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
