@@ -31,6 +31,7 @@ from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Array, Preprocessing
 from brainlens.deploy.answering import BACKGROUND
 from brainlens.deploy.classifier import KEY
+from brainlens.deploy.graphs import bare
 from brainlens.deploy.quantising import quantised
 from brainlens.metrics.calibration import reliability
 from brainlens.metrics.novelty import distances, novelty, threshold
@@ -162,15 +163,7 @@ def _graph(model: Loaded, network: Explained) -> Any:
             external_data=False,
         )  # fmt: skip
     assert program is not None
-    graph = program.model_proto
-    # The exporter notes the source lines of every node: paths of this machine, of use to nobody.
-    for node in graph.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*graph.graph.value_info, *graph.graph.input, *graph.graph.output):
-        del value.metadata_props[:]
-    del graph.graph.metadata_props[:]
-    return graph
+    return bare(program.model_proto)
 
 
 def _halve(graph: Any) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from brainlens import __version__
 from brainlens.core.errors import ConfigError, ImageError, WeightsError
 from brainlens.core.files import replacing
+from brainlens.deploy.graphs import bare
 from brainlens.generative.tiles import enlarge_in_tiles
 
 Array = np.ndarray[Any, Any]
@@ -54,7 +55,7 @@ def export(source: Path, out: Path, *, direction: Direction = "to_painting") -> 
             input_names=["picture"], output_names=["drawn"], external_data=False,
         )  # fmt: skip
         assert program is not None
-        model = program.model_proto
+        model = bare(program.model_proto)
         about = meaning | {
             "weights": file.name,
             "weights_digest": hashlib.sha256(file.read_bytes()).hexdigest(),

@@ -18,6 +18,7 @@ import numpy as np
 from brainlens import __version__
 from brainlens.core.errors import WeightsError
 from brainlens.core.files import replacing
+from brainlens.deploy.graphs import bare
 from brainlens.generative.generators import Generator, load_network, through_channels, weights_file
 
 Array = np.ndarray[Any, Any]
@@ -41,7 +42,7 @@ def export(weights: Path | None, out: Path, *, scale: int = 4) -> Path:
             input_names=["picture"], output_names=["enlarged"], external_data=False,
         )  # fmt: skip
         assert program is not None
-        model = program.model_proto
+        model = bare(program.model_proto)
         meaning = {
             "kind": "upscaler",
             "scale": scale,
