@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from brainlens.cli import main
-from tests.deploy.test_stylist import negative
+from tests.painters import negative
 
 Command = Callable[..., tuple[int, str, str]]
 TINY = (

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 from PIL import Image
 
 from brainlens.core.errors import ConfigError, ImageError, OutputError, UserError, WeightsError
@@ -24,21 +22,7 @@ from brainlens.deploy.stylist import SHIPPED, Stylist, export, shipped, shrunk
 from brainlens.generative.cyclegan import build
 from brainlens.generative.styleconfig import StyleConfig, generator_shape
 from brainlens.generative.stylegenerators import PAINTING, save_generator
-
-
-def negative(path: Path, **meaning: Any) -> Path:
-    """A generator whose answers are known: it turns white into black."""
-    free: list[str | int | None] = ["n", 3, "h", "w"]
-    graph = helper.make_graph(
-        [helper.make_node("Neg", ["picture"], ["drawn"])], "negative",
-        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, free)],
-        [helper.make_tensor_value_info("drawn", TensorProto.FLOAT, free)],
-    )  # fmt: skip
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    about = {"kind": "style", "direction": PAINTING, "multiple": 8, "grey": False} | meaning
-    onnx.helper.set_model_props(model, {"brainlens": json.dumps(about)})
-    onnx.save(model, str(path))
-    return path
+from tests.painters import negative
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,7 @@ def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
 
 
 Tensors = list[Tensor]
+Rule = Callable[[Tensors, Tensors, Tensors, Tensors, Numbers], None]
 
 
 def _steps(weights: Tensors, own: Numbers) -> Tensors:
@@ -132,35 +133,27 @@ def sgd(w: Tensors, g: Tensors, moved: Tensors, _: Tensors, own: Numbers) -> Non
     """Momentum without dampening."""
     torch_sgd(
         w, g, list(moved), weight_decay=own.decay, momentum=own.momentum, lr=own.rate,
-        dampening=0.0, nesterov=False, fused=True,
-        foreach=False, maximize=False,
+        dampening=0.0, nesterov=False, fused=True, foreach=False, maximize=False,
     )  # fmt: skip
 
 
-def adam(w: Tensors, g: Tensors, mean: Tensors, square: Tensors, own: Numbers) -> None:
-    """Kingma and Ba (2015), decay as L2."""
-    torch_adam(
-        w, g, mean, square, [], _steps(w, own), lr=own.rate, weight_decay=own.decay, beta1=0.9,
-        beta2=0.999, eps=1e-8, amsgrad=False, fused=True,
-        foreach=False, maximize=False,
-    )  # fmt: skip
+def _with_moments(rule: Callable[..., None]) -> Rule:
+    """Adam (Kingma and Ba 2015: decay as L2) or AdamW (Loshchilov and Hutter 2019: decay apart)."""
 
+    def move(w: Tensors, g: Tensors, mean: Tensors, square: Tensors, own: Numbers) -> None:
+        rule(
+            w, g, mean, square, [], _steps(w, own), lr=own.rate, weight_decay=own.decay, beta1=0.9,
+            beta2=0.999, eps=1e-8, amsgrad=False, fused=True, foreach=False, maximize=False,
+        )  # fmt: skip
 
-def adamw(w: Tensors, g: Tensors, mean: Tensors, square: Tensors, own: Numbers) -> None:
-    """Loshchilov and Hutter (2019): decay beside the gradient."""
-    torch_adamw(
-        w, g, mean, square, [], _steps(w, own), lr=own.rate, weight_decay=own.decay, beta1=0.9,
-        beta2=0.999, eps=1e-8, amsgrad=False, fused=True,
-        foreach=False, maximize=False,
-    )  # fmt: skip
+    return move
 
 
 def adagrad(w: Tensors, g: Tensors, total: Tensors, _: Tensors, own: Numbers) -> None:
     """Duchi, Hazan and Singer (2011)."""
     torch_adagrad(
         w, g, total, _steps(w, own), lr=own.rate, weight_decay=own.decay, lr_decay=0.0, eps=1e-10,
-        fused=True,
-        foreach=False, maximize=False,
+        fused=True, foreach=False, maximize=False,
     )  # fmt: skip
 
 
@@ -175,6 +168,7 @@ def adadelta(w: Tensors, g: Tensors, square: Tensors, moved: Tensors, own: Numbe
         weight.add_(delta, alpha=-own.rate)
 
 
-RULES: dict[str, Callable[[Tensors, Tensors, Tensors, Tensors, Numbers], None]] = {
-    "adam": adam, "adamw": adamw, "sgd": sgd, "adagrad": adagrad, "adadelta": adadelta,
+RULES: dict[str, Rule] = {
+    "adam": _with_moments(torch_adam), "adamw": _with_moments(torch_adamw), "sgd": sgd,
+    "adagrad": adagrad, "adadelta": adadelta,
 }  # fmt: skip

@@ -55,6 +55,8 @@ class StyleLoop(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         self.gan.train()
         self.totals = {}
+        for texture in self.texture:
+            texture.to(self.device)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         photo, painting = batch
@@ -70,7 +72,7 @@ class StyleLoop(pl.LightningModule):
             photo, painting, cycle=config.cycle, identity=config.identity
         )
         for texture in self.texture:
-            strokes, content = texture.to(self.device)(painted, photo)
+            strokes, content = texture(painted, photo)
             losses |= {"texture": config.texture * strokes, "content": config.content * content}
         draw.zero_grad()
         self.manual_backward(torch.stack(list(losses.values())).sum())

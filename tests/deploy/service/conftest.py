@@ -27,6 +27,7 @@ from brainlens.deploy.service.app import create
 from brainlens.deploy.service.database import open_database
 from brainlens.deploy.service.desk import Desk
 from brainlens.deploy.service.settings import Limits, Settings
+from tests.painters import negative
 
 LABELS = ["glioma", "meningioma", "none", "pituitary"]
 SIZE = 16
@@ -134,29 +135,12 @@ class Server:
         self.url = f"http://127.0.0.1:{port}"
 
 
-def write_painter(path: Path) -> Path:
-    """A style export that turns white into black."""
-    from onnx import TensorProto, helper, save
-
-    free: list[str | int | None] = ["n", 3, "h", "w"]
-    graph = helper.make_graph(
-        [helper.make_node("Neg", ["picture"], ["drawn"])], "negative",
-        [helper.make_tensor_value_info("picture", TensorProto.FLOAT, free)],
-        [helper.make_tensor_value_info("drawn", TensorProto.FLOAT, free)],
-    )  # fmt: skip
-    painter = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    about = {"kind": "style", "direction": "to_painting", "multiple": 8, "grey": False}
-    helper.set_model_props(painter, {"brainlens": json.dumps(about)})
-    save(painter, str(path))
-    return path
-
-
 @pytest.fixture(scope="session")
 def running(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A real server for all tests that only ask; it paints, and knows the box's record."""
     folder = tmp_path_factory.mktemp("page")
     shutil.copy(box().with_suffix(".json"), model.with_suffix(".json"))
-    painter = write_painter(folder / "negative.onnx")
+    painter = negative(folder / "negative.onnx")
     with serving(model, folder, "--stylist", str(painter)) as one:
         yield one
 
