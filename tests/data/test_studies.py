@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brainlens.data.answers import Answer, Finding
@@ -76,6 +76,7 @@ def test_a_lone_bright_spot_counts_less_in_the_study_than_one_that_goes_on() -> 
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=12))
+@example([(0.0, True), (1.0, True)])
 def test_probabilities_stay_probabilities(slices: list[tuple[float, bool]]) -> None:
     none = np.array([one for one, _ in slices])
     table = np.stack([(1 - none) / 2, none, (1 - none) / 2], 1)

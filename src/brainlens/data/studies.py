@@ -40,7 +40,7 @@ def beside(table: Array, judged: Array, background: int) -> Array:
 
     The log odds of anything but the background become half a slice's own and a quarter of either
     neighbour's; a neighbour that is missing or not `judged` (N,) leaves its part to the slice. What
-    a tumour would be is left as it was.
+    a tumour would be is left as it was, or even where the slice alone gave it no chance at all.
     """
     none = np.clip(table[:, background], _SURE, 1 - _SURE)
     odds = np.log((1 - none) / none)
@@ -49,7 +49,9 @@ def beside(table: Array, judged: Array, background: int) -> Array:
         near = [j for j in (i - 1, i + 1) if 0 <= j < len(odds) and judged[j]]
         mixed[i] += sum(NEXT * (odds[j] - odds[i]) for j in near)
     sick = 1 / (1 + np.exp(-mixed))
-    out = table * (sick / (1 - none))[:, None]
+    kinds = table.astype(float) + np.finfo(float).tiny
+    kinds[:, background] = 0
+    out = kinds / kinds.sum(1, keepdims=True) * sick[:, None]
     out[:, background] = 1 - sick
     return np.where(judged[:, None], out, table)
 
