@@ -12,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.seed_a import ENVIRONMENT, environment
+from benchmarks.turns import in_turn
 from brainlens.core.images import find_images, read_grey
 from brainlens.data.sample import SAMPLE_DIR
 from brainlens.deploy.answering import box
@@ -42,15 +43,16 @@ def _warm(file: Path, times: int) -> dict[str, Any]:
     """One image in memory against the network alone."""
     model, grey = Classifier(box()), read_grey(file)
     x = model.preprocessing.tensor(model.preprocessing.picture(grey)[None])
-    bare = _median(lambda: model.session.run(None, {"pictures": x}), times)
-    whole = _median(lambda: model.find([grey]), times)
+    ways = {"bare": lambda: model.session.run(None, {"pictures": x}),
+            "whole": lambda: model.find([grey])}  # fmt: skip
+    bare, whole = in_turn(ways, times).values()
     return {"what": "one image, warm, against the bare network", "ours": 1000 * whole,
             "baseline": 1000 * bare, "unit": "ms", "ratio": whole / bare,
             "wanted": "ratio <= 1.2"}  # fmt: skip
 
 
 def _runtimes(file: Path, times: int) -> list[dict[str, Any]]:
-    """The bare network in OpenVINO against ONNX Runtime, which answers; in turns."""
+    """The bare network in OpenVINO against ONNX Runtime, which answers."""
     import openvino
 
     model, grey = Classifier(box()), read_grey(file)
@@ -59,13 +61,9 @@ def _runtimes(file: Path, times: int) -> list[dict[str, Any]]:
         options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
         compiled = openvino.compile_model(str(box()), "CPU", options)
         x = model.preprocessing.tensor(np.stack([model.preprocessing.picture(grey)] * batch))
-        first: list[float] = []
-        second: list[float] = []
-        for task, spent in ((model.session.run, first), (compiled, second)) * times:
-            start = time.perf_counter()
-            task(None, {"pictures": x}) if spent is first else task({"pictures": x})
-            spent.append(time.perf_counter() - start)
-        runtime, other = (1000 * statistics.median(spent[1:]) for spent in (first, second))
+        ways = {"ONNX Runtime": partial(model.session.run, None, {"pictures": x}),
+                "OpenVINO": partial(compiled, {"pictures": x})}  # fmt: skip
+        runtime, other = (1000 * seconds for seconds in in_turn(ways, times).values())
         rows.append({"what": f"the bare network, {batch} at once: ONNX Runtime against OpenVINO",
                      "ours": runtime, "baseline": other, "unit": "ms", "ratio": runtime / other,
                      "wanted": "the faster one answers"})  # fmt: skip
@@ -116,13 +114,3 @@ def _process(command: list[str]) -> float:
     with tempfile.TemporaryDirectory() as place:
         subprocess.run(command, check=True, capture_output=True, cwd=place)
     return time.perf_counter() - start
-
-
-def _median(task: Callable[[], Any], times: int) -> float:
-    task()
-    spent = []
-    for _ in range(times):
-        start = time.perf_counter()
-        task()
-        spent.append(time.perf_counter() - start)
-    return statistics.median(spent)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
-def in_turn(ways: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def in_turn(ways: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """The median seconds of each way, one after the other, the first turn left out."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(repeats + 1):

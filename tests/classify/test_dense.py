@@ -39,7 +39,8 @@ def test_answers_are_log_probabilities_with_the_background_in_its_place(backgrou
 
 
 def evidence(cells: torch.Tensor, tumour: list[float], kinds: list[list[float]]) -> Evidence:
-    return Evidence(cells, torch.tensor(tumour), torch.tensor(kinds), torch.zeros(len(tumour), 1))
+    nothing = torch.zeros(len(tumour), 1)
+    return Evidence(cells, torch.tensor(tumour), torch.tensor(kinds), nothing, nothing)
 
 
 def loss(found: Evidence, classes: list[int], outlines: torch.Tensor, known: list[bool]) -> float:
@@ -73,7 +74,7 @@ def test_a_tumour_of_unknown_place_and_kind_teaches_only_that_it_is_there() -> N
     kinds = torch.zeros(1, 2, requires_grad=True)
     tumour = torch.zeros(1, requires_grad=True)
     value = dense_loss(
-        Evidence(cells, tumour, kinds, torch.zeros(1, 1)), torch.tensor([-1]),
+        Evidence(cells, tumour, kinds, torch.zeros(1, 3), torch.zeros(1, 1)), torch.tensor([-1]),
         torch.zeros(1, 4, 4), torch.tensor([False]), background=1, weight=None, label_smoothing=0.0,
     )  # fmt: skip
     torch.autograd.backward(value)
@@ -84,6 +85,7 @@ def test_a_tumour_of_unknown_place_and_kind_teaches_only_that_it_is_there() -> N
     assert tumour.grad.item() == pytest.approx(-0.5)
 
 
+PLAIN = dataclasses.replace(TINY, backbone="cnn_small", hidden=None, epochs=1)
 DENSE = dataclasses.replace(
     TINY, backbone="cnn_small", head="dense", size=64, hidden=None, epochs=2, augment="hard",
     average=0.9, schedule="cosine", partial="tumour",
@@ -115,6 +117,41 @@ def test_a_dense_run_trains_is_judged_and_answers_the_same_after_loading(tmp_pat
     again = load(tmp_path / "again" / "model.safetensors").network.state_dict()
     for name, value in model.network.state_dict().items():
         assert torch.equal(value, again[name]), name
+
+
+def test_another_run_is_asked_about_the_whole_picture_at_its_own_size(tmp_path: Path) -> None:
+    pictures = draw(tmp_path / "pictures")
+    index = split_index(tmp_path, pictures)
+    train(index, tmp_path / "plain", PLAIN)
+    config = dataclasses.replace(
+        DENSE, outlines=str(outlined(tmp_path, pictures)), second=str(tmp_path / "plain"), epochs=1
+    )
+    train(index, tmp_path / "run", config)
+    model, plain = (load(tmp_path / name / "model.safetensors") for name in ("run", "plain"))
+    assert isinstance(model.network, DenseClassifier)
+    assert (model.preprocessing.size, plain.preprocessing.size) == (64, 32)
+    x = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        found = model.network.evidence(x)
+        said = plain.network(F.interpolate(x, (32, 32), mode="bilinear"))
+    assert torch.allclose(found.whole, said, atol=1e-6)
+    assert model.network.trust[1] > 0
+
+
+def test_a_second_run_that_cannot_be_weighed_is_refused_before_training(tmp_path: Path) -> None:
+    index = split_index(tmp_path, draw(tmp_path / "pictures"))
+    other = tmp_path / "other"
+    other.mkdir()
+    seen = read_index(index)
+    swap = {"train": "val", "val": "train"}
+    rows = [dataclasses.replace(row, split=swap.get(row.split, row.split)) for row in seen.rows]
+    write_index(rows, seen.folder, other / "index.csv")
+    train(other / "index.csv", tmp_path / "swapped", PLAIN)
+    train(index, tmp_path / "cropped", dataclasses.replace(PLAIN, crop=True))
+    for name, reason in (("swapped", "learned from"), ("cropped", "prepares its pictures")):
+        with pytest.raises(RunError, match=f"{name}: {reason}"):
+            train(index, tmp_path / "run", dataclasses.replace(DENSE, second=str(tmp_path / name)))
+        assert not (tmp_path / "run").exists()
 
 
 def test_an_unknown_background_names_the_nearest_class(tmp_path: Path) -> None:

@@ -33,14 +33,14 @@ from tests.classify.conftest import TINY, draw, split_index
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny dense run and its export, of 16-bit weights."""
+    """A folder with a tiny dense run, its second opinion and their export, of 16-bit weights."""
     folder = tmp_path_factory.mktemp("answering")
-    config = dataclasses.replace(
-        TINY, backbone="cnn_small", head="dense", size=64, hidden=None, epochs=1
-    )
+    plain = dataclasses.replace(TINY, backbone="cnn_small", hidden=None, epochs=1)
+    config = dataclasses.replace(plain, head="dense", size=64, second=str(folder / "plain"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BRAINLENS_CACHE", str(folder / "cache"))
         index = split_index(folder, draw(folder / "pictures"))
+        train(index, folder / "plain", plain)
         train(index, folder / "run", config)
         export(folder / "run", folder / "model.onnx", weights="float16")
     return folder

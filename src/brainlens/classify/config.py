@@ -27,6 +27,7 @@ class TrainConfig:
     background: str = "none"  # with dense: the class that shows nothing
     outlines: str = ""  # with dense: a JSON of where the tumours lie (docs/files.md); "" none
     answer_size: int = 0  # with dense: pixels a side that it answers at; 0: as it was trained
+    second: str = ""  # with dense: a plain classifier's run, asked about the whole picture
     healed: float = 0.1  # with dense: what tumours painted out weigh when the context is believed
     partial: str = ""  # a label that means any of several, as `tumour`; a dense head learns from it
     # pictures

@@ -2,8 +2,9 @@
 
 A faint tumour may be too faint for its place alone, while the whole picture tells; but the whole
 picture is also where shortcuts live. So the context is a linear reading of frozen features, fitted
-to training pictures, and one number each says how much of it enters: fitted to validation pictures
-*and* their healed versions, on which the context alone is wrong. `healed` of the settings says what
+to training pictures, or a plain classifier of its own (`second`), and one number each says how much
+of it enters: fitted to validation pictures *and* their healed versions, on which the context alone
+is wrong. `healed` of the settings says what
 those weigh beside the real healthy ones: at 0 the context decides, and every contrast scan is a
 tumour; at 1 the evidence decides, and faint tumours are missed. Enters: a trained network and its
 data. Leaves: the network with `context` and `trust` set.
@@ -12,7 +13,7 @@ data. Leaves: the network with `context` and `trust` set.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,13 @@ from torch import Tensor
 
 from brainlens.classify.augment import POLICIES, augment, sample_seeds
 from brainlens.classify.config import TrainConfig
-from brainlens.classify.dense import DenseClassifier
+from brainlens.classify.dense import DenseClassifier, Evidence
 from brainlens.classify.machine import keep_freed_memory
-from brainlens.classify.network import load, save
+from brainlens.classify.network import Loaded, companion, load, save
 from brainlens.classify.outlined import Checked, checked_data
+from brainlens.core.errors import RunError
 from brainlens.core.progress import track
-from brainlens.data.index import Index, Row
+from brainlens.data.index import Index, Row, read_index
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Array, Preprocessing
 
@@ -38,13 +40,14 @@ _BATCH = 32
 
 def second_opinion(
     run: Path, index: Index, rows: Mapping[str, list[Row]], numbers: Mapping[str, Array],
-    config: TrainConfig,
+    config: TrainConfig, second: Loaded | None = None,
 ) -> dict[str, float]:  # fmt: skip
     """Give a run's kept network its context, at the size it will answer at.
 
-    `numbers` are the rows' classes, -1 unknown. Answers how far the context is believed. A network
-    sees the same things larger when it is asked than augmented training showed them (Touvron et
-    al. 2019, "Fixing the train-test resolution discrepancy"): a larger size may serve it better.
+    `numbers` are the rows' classes, -1 unknown; `second` is asked about the whole picture. Answers
+    how far the context is believed. A network sees the same things larger when it is asked than
+    augmented training showed them (Touvron et al. 2019, "Fixing the train-test resolution
+    discrepancy"): a larger size may serve it better.
     """
     kept = load(run / "model.safetensors")
     network, size = kept.network, config.answer_size or kept.preprocessing.size
@@ -54,28 +57,60 @@ def second_opinion(
         index, rows["val"], numbers["val"], preprocessing, config.outlines,
         background=network.background, seed=config.seed,
     )  # fmt: skip
-    shown = pictures(index, rows["train"], preprocessing)
-    chosen = add_context(network, shown, numbers["train"], val, preprocessing, healed=config.healed)
+    network.cpu().eval()
+    network.companion = companion(second.network, second.architecture.size) if second else None
+    held = _read(network, val.pictures, preprocessing, None)
+    chosen: dict[str, float] = {}
+    if second is None:
+        shown = pictures(index, rows["train"], preprocessing)
+        chosen = add_context(network, shown, numbers["train"], val, held, preprocessing)
+    chosen |= weigh(network, held, val, healed=config.healed)
+    architecture = dataclasses.replace(
+        kept.architecture, size=size, second=second.architecture if second else None
+    )
     save(
         run / "model.safetensors", network, labels=kept.labels, preprocessing=preprocessing,
-        architecture=dataclasses.replace(kept.architecture, size=size),
-        facts=kept.facts | {"context": chosen},
+        architecture=architecture, facts=kept.facts | {"context": chosen},
     )  # fmt: skip
     return chosen
 
 
-def add_context(
-    network: DenseClassifier, shown: Array, numbers: Array, val: Checked,
-    preprocessing: Preprocessing, *, healed: float,
-) -> dict[str, float]:  # fmt: skip
-    """Set `context` and `trust`; answers what was chosen, for the run's record.
+def read_second(
+    run: Path, labels: Sequence[str], preprocessing: Preprocessing, held_out: Sequence[Row]
+) -> Loaded:
+    """The classifier that is asked about the whole picture.
 
-    `shown` (N, S, S) uint8 are the training pictures, `numbers` (N,) their classes, -1 unknown.
+    Raises RunError for one of other classes, of pictures prepared otherwise (but for their size),
+    or that learned from one of the `held_out` images, by which it is to be weighed.
     """
-    network.cpu().eval()
+    second = load(run / "model.safetensors")
+    if second.labels != list(labels):
+        raise RunError(f"{run}: knows {', '.join(second.labels)}; expected {', '.join(labels)}")
+    if dataclasses.replace(second.preprocessing, size=preprocessing.size) != preprocessing:
+        raise RunError(
+            f"{run}: prepares its pictures otherwise; expected the same fit, crop and normalisation"
+        )
+    learnt = {row.pixel_digest for row in read_index(run / "index.csv").of("train")}
+    seen = [row for row in held_out if row.pixel_digest in learnt]
+    if seen:
+        raise RunError(
+            f"{run}: learned from {len(seen)} of this run's validation images, so it cannot be "
+            "weighed by them. Train it on the same split"
+        )
+    return second
+
+
+def add_context(
+    network: DenseClassifier, shown: Array, numbers: Array, val: Checked, held: dict[str, Array],
+    preprocessing: Preprocessing,
+) -> dict[str, float]:  # fmt: skip
+    """Set `context`; answers what was chosen, for the run's record.
+
+    `shown` (N, S, S) uint8 are the training pictures, `numbers` (N,) their classes, -1 unknown,
+    `held` what was read of the validation pictures; its `whole` is renewed.
+    """
     known = numbers >= 0
     parts = [_read(network, shown[known], preprocessing, view) for view in VIEWS]
-    held = _read(network, val.pictures, preprocessing, None)
     features = np.concatenate([part["features"] for part in parts])
     classes = np.tile(numbers[known], len(VIEWS))
     real = np.arange(len(val.classes)) < val.real
@@ -93,20 +128,23 @@ def add_context(
     with torch.no_grad():
         network.context.weight.copy_(torch.from_numpy(weight))
         network.context.bias.copy_(torch.from_numpy(best[2].intercept_ - weight @ mean))
-    with torch.inference_mode():
-        whole, which = network.second(torch.from_numpy(held["features"]))
+        held["whole"] = network.context(torch.from_numpy(held["features"])).numpy()
+    return {"C": best[1], "val loss of the context alone": best[0]}
+
+
+def weigh(
+    network: DenseClassifier, held: dict[str, Array], val: Checked, *, healed: float
+) -> dict[str, float]:
+    """Set `trust` by what was read of the validation pictures; answers its numbers by name."""
+    real = np.arange(len(val.classes)) < val.real
+    whole, which = (part.numpy() for part in network.second(torch.from_numpy(held["whole"])))
     trust = believe(
-        network, held["tumour"], whole.numpy(), held["kinds"], which.numpy(), val.classes, real,
-        healed=healed,
-    )  # fmt: skip
+        network, held["tumour"], whole, held["kinds"], which, val.classes, real, healed=healed
+    )
     with torch.no_grad():
         network.trust.copy_(torch.tensor(trust))
     names = ("evidence", "context", "constant", "kind by evidence", "kind by context")
-    return {
-        "C": best[1],
-        "val loss of the context alone": best[0],
-        **dict(zip(names, trust, strict=True)),
-    }
+    return dict(zip(names, trust, strict=True))
 
 
 def believe(
@@ -145,11 +183,11 @@ def _mixed(first: Array, second: Array, kinds: Array) -> tuple[float, float]:
 def _read(
     network: DenseClassifier, pictures: Array, preprocessing: Preprocessing, view: int | None
 ) -> dict[str, Array]:
-    """Evidence of (N, S, S) uint8 pictures: features, tumour, kinds."""
+    """Evidence of (N, S, S) uint8 pictures, by the names of its parts but for the cells."""
     keep_freed_memory()
     mean, std = (torch.tensor(v)[:, None, None] for v in (preprocessing.mean, preprocessing.std))
 
-    def batches() -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def batches() -> Iterator[tuple[Tensor, ...]]:
         for start in range(0, len(pictures), _BATCH):
             some = np.array(pictures[start : start + _BATCH])
             x = torch.from_numpy(some)[:, None].float() / 255
@@ -159,11 +197,11 @@ def _read(
             x = ((x - mean) / std).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():
                 found = network.evidence(x)
-            yield found.features, found.tumour, found.kinds
+            yield found[1:]
 
     total = -(-len(pictures) // _BATCH)
     columns = zip(*track(batches(), "reading the whole pictures", total), strict=True)
-    names = ("features", "tumour", "kinds")
     return {
-        name: torch.cat(list(column)).numpy() for name, column in zip(names, columns, strict=True)
+        name: torch.cat(list(column)).numpy()
+        for name, column in zip(Evidence._fields[1:], columns, strict=True)
     }

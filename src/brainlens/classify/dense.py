@@ -4,7 +4,8 @@ A pyramid (Lin et al. 2017, Feature Pyramid Networks) of the backbone's three co
 map of evidence, one logit a cell. The strongest cells decide whether there is a tumour; what it is,
 is read where the evidence lies. A cell outside every outline counts as healthy, so the look of the
 whole scan (its contrast, its scanner) cannot stand in for the tumour. The whole picture is asked
-too (`context`), and believed as far as held-out pictures bear it out (`trust`, see context.py).
+too, by a linear reading of the same features (`context`) or by a classifier of its own
+(`companion`), and believed as far as held-out pictures bear it out (`trust`, see context.py).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Evidence(NamedTuple):
     cells: Tensor  # (N, h, w) logits of a tumour
     tumour: Tensor  # (N,) logit of any tumour in the picture
     kinds: Tensor  # (N, K - 1) logits of its kind, were there one
+    whole: Tensor  # (N, K) logits of the classes by the whole picture
     features: Tensor  # (N, F) what the kind is read from
 
 
@@ -39,8 +41,9 @@ class DenseClassifier(nn.Module):
     """A backbone, a pyramid, evidence and kinds; final."""
 
     def __init__(
-        self, name: str, *, size: int, classes: int, background: int, dropout: float
-    ) -> None:
+        self, name: str, *, size: int, classes: int, background: int, dropout: float,
+        companion: nn.Module | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.backbone = backbone(name).build()
         self.background = background
@@ -59,6 +62,7 @@ class DenseClassifier(nn.Module):
         self.context = nn.Linear(features, classes).requires_grad_(False)
         # Of the evidence, of the context and a constant for a tumour; of both for its kind.
         self.trust = nn.Parameter(torch.tensor([1.0, 0, 0, 1, 0]), requires_grad=False)
+        self.companion = companion  # (N, 3, H, W) to (N, K) logits, in the context's place
 
     def forward(self, x: Tensor) -> Tensor:
         """Log-probabilities (N, K), which are logits too."""
@@ -66,24 +70,31 @@ class DenseClassifier(nn.Module):
 
     def answer(self, found: Evidence) -> Tensor:
         """Log-probabilities (N, K): no tumour, or a tumour and its kind."""
-        whole, which = self.second(found.features)
+        whole, which = self.second(found.whole)
         tumour = self.trust[0] * found.tumour + self.trust[1] * whole + self.trust[2]
         kinds = F.log_softmax(self.trust[3] * found.kinds + self.trust[4] * which, 1)
         none = F.logsigmoid(-tumour)[:, None]
         kinds = F.logsigmoid(tumour)[:, None] + kinds
         return torch.cat([kinds[:, : self.background], none, kinds[:, self.background :]], 1)
 
-    def second(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What the whole picture says: logit (N,) of a tumour, logits (N, K - 1) of its kind."""
-        said = self.context(features)
-        which = torch.cat([said[:, : self.background], said[:, self.background + 1 :]], 1)
-        return which.logsumexp(1) - said[:, self.background], which
+    def second(self, whole: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the classes (N, K) as those of a tumour (N,) and of its kind (N, K - 1)."""
+        which = torch.cat([whole[:, : self.background], whole[:, self.background + 1 :]], 1)
+        return which.logsumexp(1) - whole[:, self.background], which
 
     def evidence(self, x: Tensor) -> Evidence:
         """What is found in (N, 3, H, W) normalised pictures."""
-        return self.evidence_of(pyramid(stages(self.backbone), x))
+        return self.look(x)[0]
 
-    def evidence_of(self, maps: Sequence[Tensor]) -> Evidence:
+    def look(self, x: Tensor) -> tuple[Evidence, Tensor]:
+        """What is found in (N, 3, H, W) pictures, and the backbone's finest map of them."""
+        maps = pyramid(stages(self.backbone), x)
+        found = self._evidence(maps)
+        if self.companion is not None:
+            found = found._replace(whole=self.companion(x))
+        return found, maps[-1]
+
+    def _evidence(self, maps: Sequence[Tensor]) -> Evidence:
         """What is found in the backbone's maps, coarsest first."""
         h = self.lateral[0](maps[0])
         for lateral, mix, finer in zip(self.lateral[1:], self.mix, maps[1:], strict=True):
@@ -99,7 +110,8 @@ class DenseClassifier(nn.Module):
         deep = maps[0].flatten(2)
         there = (deep * (coarse / coarse.sum(2, keepdim=True))).sum(2)
         features = torch.cat([near, there, deep.mean(2)], 1)
-        return Evidence(cells[:, 0], tumour, self.kind(self.dropout(features)), features)
+        kinds = self.kind(self.dropout(features))
+        return Evidence(cells[:, 0], tumour, kinds, self.context(features), features)
 
 
 def _shrunk(x: Tensor, like: Tensor) -> Tensor:

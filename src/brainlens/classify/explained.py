@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.machine import keep_freed_memory
 from brainlens.classify.network import Classifier, Loaded, Network
-from brainlens.classify.stages import pyramid, stages
 from brainlens.data.preprocess import Array
 
 _BATCH = 32
@@ -42,9 +41,8 @@ class Explained(nn.Module):
     def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, evidence, and the features before their projection (N, F)."""
         if isinstance(self.network, DenseClassifier):
-            maps = pyramid(stages(self.network.backbone), x)
-            found = self.network.evidence_of(maps)
-            read = torch.cat([found.features, _look(maps[-1])], 1)
+            found, fine = self.network.look(x)
+            read = torch.cat([found.features, _look(fine)], 1)
             return self.network.answer(found), found.cells[:, None], read
         maps = self.network.backbone(x)  # (N, C, h, w)
         logits = self.network.classify(maps)

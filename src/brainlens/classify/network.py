@@ -44,6 +44,7 @@ class Architecture:
     head: Literal["pooled", "dense"] = "pooled"
     background: int = -1  # with dense: the class that shows nothing
     partial: str = ""  # a label that stands for several others; a dense head learns from it
+    second: Architecture | None = None  # with dense: of the classifier asked about the whole
 
 
 class Classifier(nn.Module):
@@ -75,10 +76,17 @@ def build(architecture: Architecture, classes: int) -> Network:
     """The network of an architecture, freshly drawn."""
     if architecture.head == "pooled":
         return Classifier(architecture, classes)
+    second = architecture.second
     return DenseClassifier(
         architecture.backbone, size=architecture.size, classes=classes,
         background=architecture.background, dropout=architecture.dropout,
+        companion=companion(build(second, classes), second.size) if second else None,
     )  # fmt: skip
+
+
+def companion(network: Network, size: int) -> nn.Module:
+    """A classifier to be asked about pictures of any size, at its own."""
+    return nn.Sequential(nn.Upsample(size=(size, size), mode="bilinear"), network)
 
 
 def build_head(inputs: int, architecture: Architecture, classes: int) -> nn.Sequential:
@@ -170,6 +178,14 @@ class Loaded:
         return self.architecture.partial
 
 
+def _architecture(shape: dict[str, Any]) -> Architecture:
+    """An architecture as its checkpoint tells it."""
+    second = shape.get("second")
+    return Architecture(
+        **{**shape, "hidden": tuple(shape["hidden"]), "second": second and _architecture(second)}
+    )
+
+
 def load(path: Path) -> Loaded:
     """Read a checkpoint; raises RunError for one without labels, preprocessing or architecture."""
     from safetensors import SafetensorError, safe_open
@@ -184,8 +200,7 @@ def load(path: Path) -> Loaded:
         raise RunError(f"{path}: is no readable checkpoint ({error})") from None
     try:
         meaning = json.loads(metadata["brainlens"])
-        shape = meaning["architecture"]
-        architecture = Architecture(**{**shape, "hidden": tuple(shape["hidden"])})
+        architecture = _architecture(meaning["architecture"])
         labels, preprocessing = list(meaning["labels"]), from_dict(meaning["preprocessing"])
         facts = dict(meaning["facts"])
     except (KeyError, TypeError, ValueError) as error:

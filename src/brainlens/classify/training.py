@@ -19,7 +19,7 @@ from brainlens.classify import machine
 from brainlens.classify.batches import Pictures
 from brainlens.classify.boundary import boundary
 from brainlens.classify.config import TrainConfig
-from brainlens.classify.context import second_opinion
+from brainlens.classify.context import read_second, second_opinion
 from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.features import Features, extractor, features, too_large, views_of
 from brainlens.classify.loop import Data, Loop
@@ -86,6 +86,9 @@ def train(
     architecture, preprocessing = plan(config, labels)
     if dense(config):
         _check_weighable(rows["val"], config.background, index_path)
+    second = None
+    if config.second:
+        second = read_second(Path(config.second), labels, preprocessing, rows["val"])
     network = build(architecture, len(labels))
     source = first_weights(config, network, labels)
     device = machine.choose_device(config.device)
@@ -122,9 +125,8 @@ def train(
         _announce(config_used, rows, source, device)
     _fit(loop, ledger, run, device, devices, resume)
     if first and config.head == "dense":
-        ledger.provenance["context"] = second_opinion(
-            run, index, rows, {k: class_numbers(part, labels) for k, part in rows.items()}, config
-        )
+        numbers = {split: class_numbers(part, labels) for split, part in rows.items()}
+        ledger.provenance["context"] = second_opinion(run, index, rows, numbers, config, second)
         write_json(run / "provenance.json", ledger.provenance)
     return Trained(
         run, int(ledger.best["epoch"]), config.monitor, ledger.best["value"], ledger.seconds()

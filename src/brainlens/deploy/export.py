@@ -175,7 +175,10 @@ def _halve(graph: Any) -> None:
     for weight in graph.graph.initializer:
         if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < 256:
             continue
-        small = numpy_helper.to_array(weight).astype(np.float16)
+        values = numpy_helper.to_array(weight)
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            continue
+        small = values.astype(np.float16)
         name = weight.name
         weight.CopyFrom(numpy_helper.from_array(small, f"{name}/half"))
         casts.append(helper.make_node("Cast", [f"{name}/half"], [name], to=TensorProto.FLOAT))
