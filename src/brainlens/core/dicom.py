@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from brainlens.core.codestreams import stated_size
 from brainlens.core.errors import ImageError, TooLargeError
 from brainlens.core.packed import GZIP, UNPACKED, gunzip, inflate
 from brainlens.core.slices import Slice, find_scans, is_dicom, percentile_window
@@ -89,6 +90,7 @@ def _parse(path: Path) -> Any:
         if math.prod(sides) > PIXELS:
             got = f"{sides[0]:,} frames of {sides[2]:,} x {sides[1]:,} pixels"
             raise TooLargeError(path, got, f"at most {PIXELS:,} pixels")
+        _check_encoded(path, data, sides[2], sides[1])
         return data
     except ImageError:
         raise
@@ -112,6 +114,19 @@ def check_deflated(name: object, content: bytes, most: int = UNPACKED) -> None:
             break
         at += size + int(struct.unpack_from(kind, content, place)[0])
     inflate(name, content[at:], most)
+
+
+def _check_encoded(path: Path, data: Any, width: int, height: int) -> None:
+    """Raises ImageError for an encoded frame that would decode to more than the header says."""
+    from pydicom.encaps import generate_frames
+
+    if not data.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    for frame in generate_frames(data.PixelData, number_of_frames=data.get("NumberOfFrames", 1)):
+        size = stated_size(frame)
+        if size and size[0] * size[1] > width * height:
+            got = f"a frame of {size[0]:,} x {size[1]:,} pixels where its header says "
+            raise TooLargeError(path, f"{got}{width:,} x {height:,}", "the size it says")
 
 
 def _pixels(path: Path, data: Any) -> Array:
