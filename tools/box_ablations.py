@@ -1,8 +1,9 @@
-"""Takes the model in the box apart: `python -m tools.box_ablations JUDGED INDEX OUT [PLAIN]`.
+"""Takes the model in the box apart: `python -m tools.box_ablations JUDGED INDEX OUT [LINEAR]`.
 
-JUDGED is its run folder, PLAIN one of an ordinary classifier of the same network and split. Each
-way of answering is judged on the test rows of INDEX, of patients never seen, and on another
-hospital's contrast slices. Nothing is chosen by them. Writes OUT (JSON) and prints it as a table.
+JUDGED is its run folder, LINEAR the same run before a plain classifier was asked about the whole
+picture, when a linear reading of its own features was. Each way of answering is judged on the test
+rows of INDEX, of patients never seen, and on another hospital's contrast slices. Nothing is chosen
+by them. Writes OUT (JSON) and prints it as a table.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ from tools.box_results import both_ways, volume_slices
 TRUST: dict[str, tuple[float, ...] | None] = {
     "both, as it ships": None,
     "evidence place by place alone": (1, 0, 0, 1, 0),
-    "the whole picture alone": (0, 1, 0, 0, 1),
+    "the plain classifier alone": (0, 1, 0, 0, 1),
 }
 Answered = Callable[[list[Array]], Array]
 
 
 def main() -> None:
     """Judge every way and write."""
-    run, index, out, *plain = map(Path, sys.argv[1:])
+    run, index, out, *linear = map(Path, sys.argv[1:])
     table = read_index(index)
     model = load(run / "model.safetensors")
     rows = [row for row in table.of("test") if row.label in model.labels]
@@ -52,8 +53,9 @@ def main() -> None:
     ways = {name: trusted(model, trust) for name, trust in TRUST.items()}
     small = dataclasses.replace(model.preprocessing, size=224)
     ways["both, at 224 pixels"] = trusted(dataclasses.replace(model, preprocessing=small), None)
-    if plain:
-        ways["a plain classifier"] = trusted(load(plain[0] / "model.safetensors"), None)
+    if linear:
+        before = load(linear[0] / "model.safetensors")
+        ways["a linear reading in the classifier's place"] = trusted(before, None)
     told = {}
     for name, way in ways.items():
         judged = judge(true, way(greys), group, model.labels)["metrics"]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from brainlens.core.errors import ConfigError, WeightsError, nearest
-from brainlens.core.places import weights_folder
+from brainlens.core.pretrained import pretrained_state
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # to [-1, 1], as Keras and the TF ports
@@ -143,6 +143,9 @@ def backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
+_OTHERWISE = "train from scratch with --set weights=none"
+
+
 def load_pretrained(name: str, network: nn.Module) -> str:
     """Load ImageNet weights into a network built by the row `name`; answers where they came from.
 
@@ -151,13 +154,7 @@ def load_pretrained(name: str, network: nn.Module) -> str:
     row = backbone(name)
     if not row.weights:
         raise WeightsError(f"backbone {name!r} has no pretrained weights. Set weights=none")
-    folder = weights_folder()
-    file = folder / f"{row.weights}.safetensors" if folder else None
-    if file is not None and file.is_file():
-        state, source, place = _read(file), file.name, str(file)
-    else:
-        state = _download(name, row, folder)
-        source = place = f"timm download of {row.download or row.weights}"
+    state, place = pretrained_state(row.weights, download=row.download, otherwise=_OTHERWISE)
     wanted = network.state_dict()
     prefixed = {f"network.{key}": value.to(torch.float32) if value.is_floating_point() else value
                 for key, value in state.items()}  # fmt: skip
@@ -167,53 +164,7 @@ def load_pretrained(name: str, network: nn.Module) -> str:
         reason = f"{missing[0]} is missing" if missing else f"{strange[0]} has another shape"
         raise WeightsError(
             f"{place}: does not fit {name} ({reason}); expected timm's {row.weights}. Replace it, "
-            "or train from scratch with --set weights=none"
+            f"or {_OTHERWISE}"
         )
     network.load_state_dict({key: prefixed[key] for key in wanted if key in prefixed}, strict=False)
-    return source
-
-
-def _read(file: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{file}: is no readable safetensors file ({error}). Copy it again, or train from "
-            "scratch with --set weights=none"
-        ) from None
-
-
-def _download(name: str, row: Backbone, folder: Path | None) -> dict[str, Tensor]:
-    """timm's own download (or its cache); a clear error where there is no network."""
-    import timm
-    from huggingface_hub import constants
-
-    offline = constants.HF_HUB_OFFLINE
-    try:
-        # Without a network the hub's client asks six times a file before it looks into its cache.
-        constants.HF_HUB_OFFLINE = offline or not _hub_answers()
-        model = timm.create_model(row.download or row.weights, pretrained=True)
-    except Exception as error:  # the hub's client raises a dozen kinds, none of them of one root
-        where = f"{folder} or another folder" if folder else "a folder"
-        raise WeightsError(
-            f"pretrained weights of {name} are not reachable ({type(error).__name__}). Put "
-            f"{row.weights}.safetensors into {where} named by BRAINLENS_WEIGHTS, or go online "
-            "once, or train from scratch with --set weights=none"
-        ) from None
-    finally:
-        constants.HF_HUB_OFFLINE = offline
-    return dict(model.state_dict())
-
-
-def _hub_answers(patience: float = 5.0) -> bool:
-    """Whether the hub can be reached within so many seconds; any answer counts."""
-    from huggingface_hub import constants, get_session
-
-    try:
-        get_session().head(constants.ENDPOINT, timeout=patience)
-    except Exception:  # its HTTP library's kinds changed between versions
-        return False
-    return True
+    return Path(place).name

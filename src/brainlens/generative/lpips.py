@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from brainlens.core.errors import WeightsError
-from brainlens.core.places import weights_folder
+from brainlens.core.pretrained import pretrained_state
 
 Array = np.ndarray[Any, Any]
 TAPS = (3, 8, 15, 22, 29)  # of torchvision's `features`: relu1_2, 2_2, 3_3, 4_3, 5_3
@@ -23,6 +22,9 @@ _WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512,
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # LPIPS's own, on -1 to 1
 _NAME = "vgg16.tv_in1k"
+_OTHERWISE = (
+    "do without it (upscale score: --no-lpips; style train: --set texture=0 --set content=0)"
+)
 
 
 def trunk() -> nn.Sequential:
@@ -38,32 +40,11 @@ def trunk() -> nn.Sequential:
     network = nn.Sequential(*layers)
     state = {
         key.removeprefix("features."): value.float()
-        for key, value in _weights().items()
+        for key, value in pretrained_state(_NAME, otherwise=_OTHERWISE)[0].items()
         if key.startswith("features.")
     }
     network.load_state_dict(state)
     return network.eval().requires_grad_(False)
-
-
-def _weights() -> dict[str, Tensor]:
-    """VGG16 from the weights folder, else by timm's download."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    folder = weights_folder()
-    file = folder / f"{_NAME}.safetensors" if folder else None
-    try:
-        if file is not None and file.is_file():
-            return load_file(file)
-        import timm
-
-        return dict(timm.create_model(_NAME, pretrained=True).state_dict())
-    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-        raise WeightsError(
-            f"VGG16 weights are not reachable ({type(error).__name__}). Put {_NAME}.safetensors "
-            f"into {folder or 'a folder'} named by BRAINLENS_WEIGHTS, or do without it "
-            "(upscale score: --no-lpips; style train: --set texture=0 --set content=0)"
-        ) from None
 
 
 def features(network: nn.Sequential, x: Tensor, taps: tuple[int, ...] = TAPS) -> list[Tensor]:
