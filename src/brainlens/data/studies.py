@@ -56,26 +56,35 @@ def beside(table: Array, judged: Array, background: int) -> Array:
     return np.where(judged[:, None], out, table)
 
 
+def among_neighbours(
+    findings: Sequence[Finding], background: str,
+    candidates: Callable[[Array], tuple[str, ...]] | None = None,
+) -> list[Finding]:  # fmt: skip
+    """What is found in a study's slices, in their order, each with its neighbours in mind.
+
+    `candidates` gives the conformal set of probabilities (K,) in the findings' own order of labels.
+    """
+    if len(findings) < 2 or background not in findings[0].probabilities:
+        return list(findings)
+    labels = list(findings[0].probabilities)
+    table = np.array([[one.probabilities[k] for k in labels] for one in findings])
+    judged = np.array([not one.refusal for one in findings])
+    mixed = beside(table, judged, labels.index(background))
+    return [_renewed(one, labels, p, candidates) for one, p in zip(findings, mixed, strict=True)]
+
+
 def in_context(
     answers: Sequence[Answer], background: str,
     candidates: Callable[[Array], tuple[str, ...]] | None = None,
 ) -> list[Answer]:  # fmt: skip
-    """The same answers, those of a study's slices with their neighbours in mind.
-
-    `candidates` gives the conformal set of probabilities (K,) in the findings' own order of labels.
-    """
+    """The same answers, those of a study's slices with their neighbours in mind."""
     out = list(answers)
     for places in _members(answers).values():
         order = sorted(places, key=lambda place: (answers[place].picture.position, place))
         findings = [answers[place].finding for place in order]
-        if len(order) < 2 or background not in findings[0].probabilities:
-            continue
-        labels = list(findings[0].probabilities)
-        table = np.array([[one.probabilities[k] for k in labels] for one in findings])
-        judged = np.array([not one.refusal for one in findings])
-        mixed = beside(table, judged, labels.index(background))
-        for place, finding, p in zip(order, findings, mixed, strict=True):
-            out[place] = replace(out[place], finding=_renewed(finding, labels, p, candidates))
+        mixed = among_neighbours(findings, background, candidates)
+        for place, finding in zip(order, mixed, strict=True):
+            out[place] = replace(out[place], finding=finding)
     return out
 
 

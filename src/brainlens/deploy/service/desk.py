@@ -23,13 +23,11 @@ from brainlens.deploy.service.readings import (
     in_context,
     new_id,
     reading_document,
-    slice_document,
-    study_numbers,
 )
 from brainlens.deploy.service.record import read_record
 from brainlens.deploy.service.refusals import Refusal, too_long
 from brainlens.deploy.service.settings import Settings
-from brainlens.deploy.service.sight import Sight
+from brainlens.deploy.service.sight import Seen, Sight
 from brainlens.deploy.service.uploads import Upload, read_upload
 
 T = TypeVar("T")
@@ -67,21 +65,17 @@ class Desk:
     ) -> AsyncIterator[Document]:
         """Progress as it comes, then the reading; the last is in the history when it comes."""
         start, name, step = time.perf_counter(), new_id(), self.settings.limits.batch
-        planes, numbers = upload.planes, study_numbers(upload.planes)
-        slices: list[Document] = []
+        planes, seen = upload.planes, list[Seen]()
         for first in range(0, len(planes), step):
-            some = planes[first : first + step]
-            for plane, seen in zip(some, await self._batcher.judge(some, coverage), strict=True):
-                at = len(slices)
-                slices.append(slice_document(at, numbers[at], plane, seen, self.sight))
+            seen += await self._batcher.judge(planes[first : first + step], coverage)
             if len(planes) > step:
-                yield {"progress": {"done": len(slices), "of": len(planes)}}
-        slices = in_context(planes, slices, self.sight, coverage)
+                yield {"progress": {"done": len(seen), "of": len(planes)}}
+        seen = in_context(planes, seen, self.sight, coverage)
         document = reading_document(
-            planes, slices, upload.refused, self.sight, id=name, reader=reader, coverage=coverage,
+            planes, seen, upload.refused, self.sight, id=name, reader=reader, coverage=coverage,
             digest=upload.digest, seconds=round(time.perf_counter() - start, 4),
         )  # fmt: skip
-        self.gauges.refused(sum(bool(one["refusal"]) for one in slices))
+        self.gauges.refused(sum(bool(one.finding.refusal) for one in seen))
         await self._keep(name, planes)
         written = await self.ask(self.history.keep, document, who)
         entry = await asyncio.wrap_future(written)

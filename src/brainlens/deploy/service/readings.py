@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from brainlens.core.provenance import now
-from brainlens.data.studies import POOLED, beside
+from brainlens.data.studies import POOLED, among_neighbours
 from brainlens.deploy.service.planes import Plane, shown
 from brainlens.deploy.service.refusals import Refusal
 from brainlens.deploy.service.sight import Seen, Sight
@@ -31,6 +32,7 @@ def new_id() -> str:
 def slice_document(index: int, study: int, plane: Plane, seen: Seen, sight: Sight) -> Document:
     """All that is known of one slice."""
     height, width = plane.grey.shape
+    found = seen.finding
     return {
         "index": index,
         "study": study,
@@ -40,47 +42,47 @@ def slice_document(index: int, study: int, plane: Plane, seen: Seen, sight: Sigh
         "height": height,
         "facts": plane.facts,
         "shown": shown(plane),
-        "suspicion": sight.suspicion(seen),
-        "predicted": seen.predicted,
-        "confidence": seen.confidence,
-        "probabilities": seen.probabilities,
-        "candidates": list(seen.candidates),
-        "refusal": seen.refusal,
-        "novelty": seen.novelty,
-        "flags": list(seen.flags),
-        "similar": list(seen.similar),
+        "suspicion": sight.suspicion(found),
+        "predicted": found.predicted,
+        "confidence": found.confidence,
+        "probabilities": found.probabilities,
+        "candidates": list(found.candidates),
+        "refusal": found.refusal,
+        "novelty": _finite(found.novelty),
+        "flags": list(found.flags),
+        "similar": [
+            {"name": near.name, "label": near.label, "distance": _finite(near.distance)}
+            for near in found.similar
+        ],
         "heat": seen.heat,
     }
 
 
+def _finite(value: float | None) -> float | None:
+    """A number that JSON has, or None."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
 def study_numbers(planes: Sequence[Plane]) -> list[int]:
     """The number of each plane's study."""
-    keys = list(dict.fromkeys(plane.study for plane in planes))
-    return [keys.index(plane.study) for plane in planes]
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(plane.study, len(numbers)) for plane in planes]
 
 
 def in_context(
-    planes: Sequence[Plane], slices: Sequence[Document], sight: Sight, coverage: float
-) -> list[Document]:
+    planes: Sequence[Plane], seen: Sequence[Seen], sight: Sight, coverage: float
+) -> list[Seen]:
     """The slices of each scan with their neighbours in mind, as the command line answers them."""
-    out, members = list(slices), dict[int, list[int]]()
-    for place, (plane, one) in enumerate(zip(planes, slices, strict=True)):
-        if plane.kind != "picture" and sight.healthy:
-            members.setdefault(one["study"], []).append(place)
+    out, members = list(seen), dict[int, list[int]]()
+    for place, (plane, number) in enumerate(zip(planes, study_numbers(planes), strict=True)):
+        if plane.kind != "picture":
+            members.setdefault(number, []).append(place)
     candidates = sight.model.sets(coverage)
     for places in members.values():
-        table = np.array([[slices[n]["probabilities"][k] for k in sight.labels] for n in places])
-        judged = np.array([not slices[n]["refusal"] for n in places])
-        for n, p in zip(
-            places, beside(table, judged, sight.labels.index(sight.healthy)), strict=True
-        ):
-            known = dict(zip(sight.labels, map(float, p), strict=True))
-            best = max(known, key=lambda label: known[label])
-            out[n] = out[n] | {
-                "probabilities": known, "predicted": best, "confidence": known[best],
-                "candidates": list(candidates(p)),
-                "suspicion": None if out[n]["refusal"] else 1 - known[sight.healthy],
-            }  # fmt: skip
+        findings = [out[place].finding for place in places]
+        mixed = among_neighbours(findings, sight.healthy, candidates)
+        for place, finding in zip(places, mixed, strict=True):
+            out[place] = replace(out[place], finding=finding)
     return out
 
 
@@ -124,12 +126,14 @@ def pooled(slices: Sequence[Document]) -> Document | None:
 
 def reading_document(
     planes: Sequence[Plane],
-    slices: Sequence[Document],
+    seen: Sequence[Seen],
     refused: Sequence[tuple[str, Refusal]],
     sight: Sight,
     **about: Any,
 ) -> Document:
     """The whole reading; `about` has id, reader, coverage, digest and seconds."""
+    numbered = zip(study_numbers(planes), planes, seen, strict=True)
+    slices = [slice_document(i, *one, sight) for i, one in enumerate(numbered)]
     studies = study_documents(planes, slices)
     titles = list(dict.fromkeys(study["title"] for study in studies))
     more = f" and {len(titles) - 1} more" if len(titles) > 1 else ""
@@ -140,7 +144,7 @@ def reading_document(
         "model": {"name": sight.name, "digest": sight.digest},
         "labels": list(sight.labels),
         "studies": studies,
-        "slices": list(slices),
+        "slices": slices,
         "unreadable": [
             {"name": name, "code": refusal.code, "message": refusal.message}
             for name, refusal in refused

@@ -25,14 +25,7 @@ _HEAT = 64  # cells a side of a heat map that the page gets at most
 class Seen:
     """What is known of one slice."""
 
-    probabilities: dict[str, float]
-    predicted: str
-    confidence: float
-    candidates: tuple[str, ...]
-    refusal: str  # "" or why it cannot be judged
-    novelty: float | None
-    flags: tuple[str, ...]
-    similar: tuple[dict[str, Any], ...]
+    finding: Finding
     heat: dict[str, Any] | None  # height, width, and base64 of so many bytes, 255 = most
 
 
@@ -55,29 +48,17 @@ class Sight:
         )  # fmt: skip
         return [self._seen(one, plane) for one, plane in zip(found, planes, strict=True)]
 
-    def suspicion(self, seen: Seen) -> float | None:
+    def suspicion(self, finding: Finding) -> float | None:
         """How much speaks for a tumour: 1 less the probability of none; None where refused."""
-        if seen.refusal:
+        if finding.refusal:
             return None
-        return 1 - seen.probabilities[self.healthy] if self.healthy else seen.confidence
+        return 1 - finding.probabilities[self.healthy] if self.healthy else finding.confidence
 
     def _seen(self, one: Finding, plane: Plane) -> Seen:
         heat = None
         if one.heat is not None and not one.refusal:
             heat = packed(laid_back(one.heat, plane.grey, self.model.preprocessing, _HEAT))
-        similar = tuple(
-            {"name": near.name, "label": near.label, "distance": _finite(near.distance)}
-            for near in one.similar
-        )
-        return Seen(
-            one.probabilities, one.predicted, one.confidence, tuple(one.candidates), one.refusal,
-            _finite(one.novelty), tuple(one.flags), similar, heat,
-        )  # fmt: skip
-
-
-def _finite(value: float | None) -> float | None:
-    """A number that JSON has, or None."""
-    return float(value) if value is not None and np.isfinite(value) else None
+        return Seen(one, heat)
 
 
 def packed(heat: Array) -> dict[str, Any]:
