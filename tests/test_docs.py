@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ROAD = [
     "README.md", "docs/your-own-folder.md", "docs/training.md", "docs/evaluation.md",
-    "docs/predicting.md", "docs/audit.md", "docs/study.md", "docs/reproduce.md",
+    "docs/predicting.md", "docs/audit.md", "docs/study.md", "docs/reproduce.md", "docs/doctor.md",
 ]  # fmt: skip
 
 
