@@ -2,8 +2,8 @@
 
     python -m tools.twin_pictures
 
-One drawn slice is changed as public sets change theirs, and put with its changes and the slices that
-look most like it into one folder. `brainlens audit`'s own function then says which are one picture.
+One drawn slice is changed as public sets change theirs, and put with its changes and the slices
+that look most like it into one folder. `brainlens audit`'s own function then says which are one picture.
 Writes docs/pictures/twins.png, docs/pictures/not-twins.png and docs/results/twins.json.
 """
 
@@ -68,7 +68,7 @@ def measured() -> tuple[dict[str, Any], dict[str, Image.Image]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "glioma"
         folder.mkdir()
-        for number, (title, tile) in enumerate(tiles.items()):
+        for number, tile in enumerate(tiles.values()):
             tile.save(folder / f"{number}.png")
         write_index(index_folders([folder.parent], label_map={}).rows, Path("/"), folder / "i.csv")
         found = audit_index(read_index(folder / "i.csv"))
