@@ -3,7 +3,7 @@
     python -m tools.twin_pictures
 
 One drawn slice is changed as public sets change theirs, and put with its changes and the slices
-that look most like it into one folder. `brainlens audit`'s own function then says which are one picture.
+that look most like it into one folder. `brainlens audit`'s own function then says which are twins.
 Writes docs/pictures/twins.png, docs/pictures/not-twins.png and docs/results/twins.json.
 """
 
