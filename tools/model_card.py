@@ -205,8 +205,8 @@ def _ablations(found: dict[str, Any]) -> str:
 
 _TEXT = """# The model in the box
 
-*Written by `python -m tools.model_card` from the JSON in [results/box](results/box.md). Research
-use, not a medical device.*
+*Written by `python -m tools.model_card` from the JSON in [results/box](results/box). Research use,
+not a medical device.*
 
 `brainlens predict` without `--model` answers with this file: EfficientNet-Lite0 with a dense head
 ([how it works](training.md#the-dense-head)), {bytes}, four classes (glioma,
