@@ -9,6 +9,7 @@ help:
 	@echo "make demo    the whole road once, on the embedded sample"
 	@echo "make test    every test (make quick: the fast ones)"
 	@echo "make check   lint and types"
+	@echo "make docs    the documentation as a site, in site/"
 	@echo "make bench   speed, as ratios against baselines (QUICK=1: only that they run)"
 
 $(READY): pyproject.toml constraints.txt
@@ -30,8 +31,12 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "open site/index.html (searching needs a server: python3 -m http.server -d site)"
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 clean:
-	rm -rf .venv brainlens-demo .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv brainlens-demo site .mypy_cache .ruff_cache .pytest_cache

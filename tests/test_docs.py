@@ -28,7 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ROAD = [
     "README.md", "docs/your-own-folder.md", "docs/training.md", "docs/evaluation.md",
-    "docs/predicting.md", "docs/audit.md", "docs/study.md", "docs/reproduce.md",
+    "docs/predicting.md", "docs/audit.md", "docs/study.md", "docs/reproduce.md", "docs/doctor.md",
+    "docs/first-result.md", "docs/reading-the-report.md", "docs/leakage.md", "docs/hospital.md",
+    "docs/scaling.md", "docs/index.md", "docs/checklists.md",
 ]  # fmt: skip
 
 

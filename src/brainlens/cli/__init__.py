@@ -14,6 +14,7 @@ import click
 
 from brainlens import __version__
 from brainlens.cli import models, pages, scans
+from brainlens.cli.doctor import doctor
 from brainlens.cli.serve import audit_log, serve
 from brainlens.cli.style import style
 from brainlens.cli.synth import synth
@@ -56,7 +57,7 @@ def commands() -> None:
 for command in (
     pages.demo, scans.index, scans.audit, scans.split, models.train, models.evaluate,
     models.compare, models.predict, models.export, models.study, models.reproduce, pages.report,
-    pages.recipes, synth, upscale, style, serve, audit_log,
+    pages.recipes, synth, upscale, style, serve, audit_log, doctor,
 ):  # fmt: skip
     commands.add_command(command)
 

@@ -23,20 +23,24 @@ def demo(out: Path, overwrite: bool) -> None:
 
 @click.command()
 @click.argument("folders", nargs=-1, required=True, type=_FILE)
+@click.option("-o", "out", type=_FILE, help="The page to write; default: report.html.")
 @click.option(
-    "-o",
-    "out",
-    type=_FILE,
-    default=Path("report.html"),
-    show_default=True,
-    help="The page to write.",
-)
-def report(folders: tuple[Path, ...], out: Path) -> None:
+    "--checklist", default="", metavar="claim|tripod",
+    help="Instead: fill in CLAIM or TRIPOD+AI from a RUN, its EVAL and its AUDIT (.md or .html).",
+)  # fmt: skip
+def report(folders: tuple[Path, ...], out: Path | None, checklist: str) -> None:
     """Make one self-contained HTML page of runs and evaluations."""
+    if checklist:
+        from brainlens.report.checklist.page import write_checklist
+
+        target = out or Path(f"{checklist}.md")
+        click.echo(write_checklist(checklist, folders, target))
+        say(f"wrote {target}; what is open only its author can say")
+        return
     from brainlens.report.page import write_report
 
-    write_report(folders, out)
-    say(f"wrote {out}; open it in a browser")
+    target = write_report(folders, out or Path("report.html"))
+    say(f"wrote {target}; open it in a browser")
 
 
 @click.command()
