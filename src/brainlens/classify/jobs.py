@@ -17,7 +17,7 @@ from brainlens.data.preprocess import Array
 # Settings that may differ between heads of one tensor; any other makes another block.
 VARIANTS = ("dropout", "learning_rate", "weight_decay", "momentum", "optimizer", "activation")
 STREAMS = ("seed", "augment", "views")
-TOGETHER = 48  # heads of one tensor: more are no faster, and lost together where a study is killed
+TOGETHER = 100  # heads of one tensor: more share a step's calls; their state is kept every 10 s
 
 
 @dataclass(frozen=True)
