@@ -242,7 +242,7 @@ def test_a_damaged_cache_is_made_again(
 @pytest.mark.parametrize("request_of", [{}, {"policy": "light", "view": 1}])
 def test_a_killed_pass_goes_on_with_the_batch_that_was_under_way(
     index: Index, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
-    request_of: dict[str, object],
+    request_of: dict[str, Any],
 ) -> None:  # fmt: skip
     """And leaves the very file of one that was never stopped."""
     monkeypatch.setattr(module, "_BATCH", 4)

@@ -36,7 +36,7 @@ class _Product(torch.autograd.Function):
 
 def first_product(weights: Tensor, x: Tensor) -> Tensor:
     """(S, V * units, B) of weights (S, V, units, D) and features (S, B, D)."""
-    made: Tensor = _Product.apply(weights, x)  # type: ignore[no-untyped-call]
+    made: Tensor = _Product.apply(weights, x)
     return made
 
 
