@@ -4,8 +4,8 @@
 
 Each table stands between `<!-- table: FOLDER -->` and `<!-- end -->` of a page under docs/ or of
 the README, and is made of the JSON files in docs/results/FOLDER: evaluations (as `brainlens
-evaluate` writes metrics.json), or reproductions (reproduce.json). A test makes the tables again
-and compares.
+evaluate` writes metrics.json), reproductions (reproduce.json), or what tools/model_tables.py reads.
+A test makes the tables again and compares.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from tools.model_tables import backbones, compared, poor
 from tools.study_table import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,7 +102,13 @@ def table(folder: str) -> str:
         for path in sorted((RESULTS / folder).glob("*.json"))
     }
     first = next(iter(held.values()))
-    if first["kind"] == "reproduction":
+    if first["kind"] == "comparison":
+        head, *rows = compared(held)
+    elif folder == "backbones":
+        head, *rows = backbones(held)
+    elif "degraded" in first:
+        head, *rows = poor(held)
+    elif first["kind"] == "reproduction":
         head = REPRODUCTIONS if first["published"] else BETWEEN
         rows = [cells for name, one in held.items() for cells in reproduction(name, one)]
     else:

@@ -57,6 +57,26 @@ def test_figures_agree_with_the_predictions_written(
     assert result["protocol"]["protocol"] == "grouped"
 
 
+def test_so_many_images_are_judged_in_whole_groups_and_the_same_each_time(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    """Three slices a patient: seven are asked for, and three whole patients come."""
+    index = read_index(tiny_index)
+    tested = {row.path: n // 3 for n, row in enumerate(index.of("test"))}
+    rows = [
+        dataclasses.replace(row, group=f"p{tested[row.path]}") if row.path in tested else row
+        for row in index.rows
+    ]
+    write_index(rows, index.folder, tiny_index)
+    part = evaluate(run, tiny_index, tmp_path / "part", images=7)
+    assert (part["images"], part["groups"], part["drawn_from"]) == (9, 3, len(tested))
+    again = evaluate(run, tiny_index, tmp_path / "again", images=7)
+    assert again["metrics"] == part["metrics"]
+    told = [(tmp_path / name / "predictions.csv").read_text() for name in ("part", "again")]
+    assert told[0] == told[1]
+    assert "drawn_from" not in evaluate(run, tiny_index, tmp_path / "whole")
+
+
 def test_a_head_is_judged_on_features_as_the_whole_network_would(
     tiny_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import Extractor, Features, extractor, features, views_of
 from brainlens.classify.network import Architecture, Classifier, load
 from brainlens.classify.optimisation import frozen_layers
+from brainlens.classify.parts import growing
 from brainlens.classify.plan import plan
 from brainlens.classify.stages import advance
 from brainlens.classify.training import train
@@ -235,6 +237,70 @@ def test_a_damaged_cache_is_made_again(
     file.write_bytes(damage)
     np.testing.assert_array_equal(values(index), old)
     assert "damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("request_of", [{}, {"policy": "light", "view": 1}])
+def test_a_killed_pass_goes_on_with_the_batch_that_was_under_way(
+    index: Index, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    request_of: dict[str, Any],
+) -> None:  # fmt: skip
+    """And leaves the very file of one that was never stopped."""
+    monkeypatch.setattr(module, "_BATCH", 4)
+    whole = np.array(values(index, **request_of))
+    folder, forward = cache_folder() / "features", module.forward
+    for file in folder.iterdir():
+        file.unlink()
+
+    def dying(*request: Any) -> Iterator[np.ndarray]:
+        for number, batch in enumerate(forward(*request)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield batch
+
+    monkeypatch.setattr(module, "forward", dying)
+    with pytest.raises(KeyboardInterrupt):
+        values(index, **request_of)
+    (part,) = folder.iterdir()
+    with part.open("ab") as stream:
+        stream.write(b"half a row")
+    begins: list[int] = []
+
+    def noting(*request: Any) -> Iterator[np.ndarray]:
+        begins.append(request[4])
+        yield from forward(*request)
+
+    monkeypatch.setattr(module, "forward", noting)
+    again = values(index, **request_of)
+    assert begins == [8]
+    assert f"8 of {len(whole)} are kept" in capsys.readouterr().err
+    np.testing.assert_array_equal(again, whole)
+    assert not list(folder.glob("*.part"))
+
+
+def test_two_processes_do_not_write_one_part(index: Index) -> None:
+    """The second makes a file of its own, as if the first were not there."""
+    whole = np.array(values(index))
+    (file,) = (cache_folder() / "features").glob("*.npy")
+    file.unlink()
+    with growing(file, len(whole)) as other:
+        other.write(whole[0])
+        np.testing.assert_array_equal(values(index), whole)
+        for row in whole[1:]:
+            other.write(row)
+    np.testing.assert_array_equal(np.load(file), whole)
+
+
+def test_a_part_of_another_shape_is_begun_anew(tmp_path: Path) -> None:
+    path, seven = tmp_path / "a.npy", io.BytesIO()
+    np.save(seven, np.zeros((7, 2), "f4"))
+    for junk in (b"", b"\x93NUMPY broken", seven.getvalue()):
+        path.with_suffix(".part").write_bytes(junk)
+        with growing(path, 3) as part:
+            assert part.rows == 0
+            part.cut(0)
+            for row in np.ones((3, 2), "f4"):
+                part.write(row)
+        np.testing.assert_array_equal(np.load(path), np.ones((3, 2)))
 
 
 def test_a_full_disk_is_one_clear_line(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:

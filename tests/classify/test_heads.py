@@ -159,6 +159,13 @@ def test_a_block_is_of_limited_size_and_no_row_is_cut(monkeypatch: pytest.Monkey
     ]  # fmt: skip
 
 
+def test_blocks_for_several_workers_are_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SPREAD", 4)
+    rows = [job(learning_rate=r, seed=s) for r in (0.1, 0.2, 0.3) for s in (0, 1)]
+    assert [len(block) for block in blocks(rows)] == [6]
+    assert sorted(len(block) for block in blocks(rows, spread=True)) == [2, 4]
+
+
 def test_only_heads_train_together() -> None:
     with pytest.raises(ConfigError, match="tune = 'head'"):
         train_block([job(tune="last")], {}, 2)

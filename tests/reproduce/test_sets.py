@@ -96,5 +96,5 @@ def test_groups_are_joined_across_sets_and_quick_takes_few(
     assert all(Path(row.path).is_file() for row in pool.rows)
     assert {row.label for row in pool.rows} == {"tumour", "none"}
     (tmp_path / "few").mkdir()
-    few = read_pool(sets, "binary", tmp_path / "few", quick=3)
+    few = read_pool(sets, "binary", tmp_path / "few", most=3)
     assert len(few.of("one")) == len(few.of("two")) == 6

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from brainlens.core.config import read_toml, resolve
 from brainlens.core.errors import IndexFileError, LeakError, RunError, nearest
 from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.provenance import now, provenance
+from brainlens.core.seeding import derive
 from brainlens.data.crosscheck import Crosscheck, crosscheck
 from brainlens.data.index import SPLITS, Index, Row, read_index
 from brainlens.data.labels import source_of
@@ -46,18 +48,21 @@ def evaluate(
     split: str = "test",
     allow_leaks: bool = False,
     degrade: bool = False,
+    images: int = 0,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Judge a run on one split; answers what `metrics.json` holds.
 
-    `degrade` judges the same images under graded blur, noise and the like, too.
+    `degrade` judges the same images under graded blur, noise and the like, too; with `images` only
+    about so many are judged, in whole groups drawn by chance.
     Raises LeakError for images seen in training, unless `allow_leaks`; RunError for a run of
     other classes.
     """
     began, started = time.monotonic(), now()
     record, model = read_provenance(run), load(run / "model.safetensors")
     index = read_index(index_path)
-    rows = _rows(index, split, index_path, model)
+    whole = _rows(index, split, index_path, model)
+    rows = _drawn(whole, images)
     checked = find_leaks(run, index, rows, split)
     if checked.seen and not allow_leaks:
         raise _leak_error(checked)
@@ -73,6 +78,7 @@ def evaluate(
         "labels": model.labels,
         "images": len(rows),
         "groups": int(group.max()) + 1,
+        **({"drawn_from": len(whole)} if images else {}),
         **judge(true, table, group, model.labels),
         "parts": {
             "source": _parts([source_of(row.path) for row in rows], true, table, group),
@@ -124,6 +130,19 @@ def _rows(index: Index, split: str, index_path: Path, model: Loaded) -> list[Row
             "Index it again with a --label-map to these"
         )
     return rows
+
+
+def _drawn(rows: list[Row], images: int) -> list[Row]:
+    """Whole groups in an order of chance, the same each time, until they hold so many images."""
+    if not 0 < images < len(rows):
+        return rows
+    sizes = Counter(row.group for row in rows)
+    chosen, held = set[str](), 0
+    for group in sorted(sizes, key=lambda name: derive("judged", name)):
+        if held < images:
+            chosen.add(group)
+            held += sizes[group]
+    return [row for row in rows if row.group in chosen]
 
 
 def _table(run: Path, model: Loaded, index: Index, rows: Sequence[Row]) -> Array:

@@ -29,8 +29,8 @@ from brainlens.classify.config import TrainConfig
 from brainlens.classify.held import held, note
 from brainlens.classify.machine import Precision, keep_freed_memory
 from brainlens.classify.network import Classifier
+from brainlens.classify.parts import growing
 from brainlens.classify.stages import advance
-from brainlens.core.files import replacing
 from brainlens.core.places import cache_folder
 from brainlens.core.progress import say, track
 from brainlens.data.index import Index, Row
@@ -170,29 +170,34 @@ def _forget_stale(path: Path, source: Extractor) -> None:
             say(f"the cached features of {source.name} are stale: its weights, the images or the "
                 "augmentation have changed; computing them again")  # fmt: skip
             old.unlink(missing_ok=True)
+    for old in path.parent.glob(f"{path.name.partition('-')[0]}-*.part"):
+        if old != path.with_suffix(".part"):
+            old.unlink(missing_ok=True)
 
 
 def _compute(
     source: Extractor, index: Index, rows: Sequence[Row], policy: str, view: int | None, path: Path,
     known: Mapping[str, Array],
 ) -> None:  # fmt: skip
-    """Put rows' features, those not `known` computed, into a file that appears only when whole."""
-    fresh = [row for row in rows if row.digest not in known]
+    """Put rows' features, those not `known` computed, into a file that appears only when whole.
+
+    After a kill it goes on with the batch that was under way.
+    """
+    fresh = [number for number, row in enumerate(rows) if row.digest not in known]
     what = f"features of {source.name}" + ("" if view is None else f", {policy} view {view + 1}")
-    computed: Iterator[Array] = iter(())
-    if fresh:
-        batches = forward(source, pictures(index, fresh, source.preprocessing), policy, view)
-        computed = (one for b in track(batches, what, -(-len(fresh) // _BATCH)) for one in b)
-    with (
-        replacing(path, advice="Set BRAINLENS_CACHE to a folder you can write") as temporary,
-        temporary.open("wb") as stream,
-    ):
-        for number, row in enumerate(rows):
-            one = known[row.digest] if row.digest in known else next(computed)
-            if number == 0:
-                head = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), *one.shape)}
-                np.lib.format.write_array_header_1_0(stream, head)
-            stream.write(np.ascontiguousarray(one, "<f4").tobytes())
+    with growing(path, len(rows)) as part:
+        begun = sum(number < part.rows for number in fresh) // _BATCH * _BATCH
+        part.cut(fresh[begun] if begun < len(fresh) else part.rows)
+        if part.rows:
+            say(f"{what}: {part.rows} of {len(rows)} are kept from an earlier try")
+        computed: Iterator[Array] = iter(())
+        if begun < len(fresh):
+            kept = pictures(index, [rows[number] for number in fresh], source.preprocessing)
+            batches = track(forward(source, kept, policy, view, begun), what,
+                            -(-(len(fresh) - begun) // _BATCH))  # fmt: skip
+            computed = (one for batch in batches for one in batch)
+        for row in rows[part.rows :]:
+            part.write(known[row.digest] if row.digest in known else next(computed))
     if view is None:
         note(path, _key(source), [row.digest for row in rows])
 
@@ -205,15 +210,17 @@ def _key(source: Extractor) -> str:
 
 
 @torch.no_grad()
-def forward(source: Extractor, kept: Array, policy: str, view: int | None) -> Iterator[Array]:
-    """Batches of features, in the order of the pictures."""
+def forward(
+    source: Extractor, kept: Array, policy: str, view: int | None, begin: int = 0
+) -> Iterator[Array]:
+    """Batches of features, in the order of the pictures, from picture `begin` on."""
     keep_freed_memory()
     source.network.to(source.device).eval()
     mean = torch.tensor(source.preprocessing.mean, device=source.device)[:, None, None]
     std = torch.tensor(source.preprocessing.std, device=source.device)[:, None, None]
     half = _HALF.get(source.precision)
     part = source.part
-    for start in range(0, len(kept), _BATCH):
+    for start in range(begin, len(kept), _BATCH):
         samples = range(start, min(start + _BATCH, len(kept)))
         x = torch.from_numpy(np.array(kept[samples.start : samples.stop]))[:, None]
         x = x.to(source.device).float() / 255

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from brainlens.classify.backbones import backbone
 from brainlens.classify.batches import EpochOrder, epoch_order
+from brainlens.classify.firstlayer import first_product, gather
 from brainlens.classify.jobs import Job, Material
 from brainlens.classify.machine import keep_freed_memory
 from brainlens.classify.network import ACTIVATIONS, Architecture, build_head
@@ -111,9 +112,7 @@ class _Stack:
         count = len(orders[self.seeds[0]])
         for number in range(count):
             picks = [orders[seed][number] for seed in self.seeds]
-            x = torch.stack(
-                [views[epoch % len(views)][p] for views, p in zip(self.train, picks, strict=True)]
-            )  # (S, B, D)
+            x = gather([views[epoch % len(views)] for views in self.train], picks)  # (S, B, D)
             y = torch.stack([self.labels[p] for p in picks])  # (S, B)
             loss = self._loss(self._logits(x, self._masks(epoch, number, x)), y)
             grads = torch.autograd.grad(loss, self.weights)
@@ -148,13 +147,12 @@ class _Stack:
 
     def _logits(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """(S, V, B, K) of (S, B, D)."""
-        streams, rows, inputs = x.shape
+        streams, rows, _ = x.shape
         first, *others = zip(self.weights[::2], self.weights[1::2], strict=True)
         if mask is not None and not others:  # no hidden layer: dropout stands before the product
             h = x[:, None] * mask  # (S, V, B, D)
             return torch.matmul(h, first[0].mT) + first[1][:, :, None]
-        # This way round the weights' gradient comes out in the weights' own layout.
-        flat = torch.matmul(first[0].reshape(streams, -1, inputs), x.mT)  # (S, V * units, B)
+        flat = first_product(first[0], x)  # (S, V * units, B)
         h = flat.view(streams, self.variants, -1, rows).mT + first[1][:, :, None]
         for place, (weight, bias) in enumerate(others):
             h = self._activate(h)

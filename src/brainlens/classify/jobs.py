@@ -17,7 +17,8 @@ from brainlens.data.preprocess import Array
 # Settings that may differ between heads of one tensor; any other makes another block.
 VARIANTS = ("dropout", "learning_rate", "weight_decay", "momentum", "optimizer", "activation")
 STREAMS = ("seed", "augment", "views")
-TOGETHER = 48  # heads of one tensor: more are no faster, and lost together where a study is killed
+# Heads of one tensor: the more, the fewer calls a head. Spread over workers each needs its share.
+TOGETHER, SPREAD = 100, 24
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,12 @@ class Job:
     material: str
 
 
-def blocks(jobs: Sequence[Job]) -> list[list[int]]:
-    """The jobs' numbers, in blocks that one tensor can hold, each streams x variants."""
+def blocks(jobs: Sequence[Job], *, spread: bool = False) -> list[list[int]]:
+    """The jobs' numbers, in blocks that one tensor can hold, each streams x variants.
+
+    Smaller ones where they are to `spread` over workers.
+    """
+    together = SPREAD if spread else TOGETHER
     kinds: dict[str, dict[tuple[Hashable, ...], dict[tuple[str, int], int]]] = {}
     for number, job in enumerate(jobs):
         free = {name: None for name in (*VARIANTS, *STREAMS)}
@@ -58,7 +63,7 @@ def blocks(jobs: Sequence[Job]) -> list[list[int]]:
     return [
         [n for numbers in zip(*part, strict=True) for n in numbers]
         for group in found.values()
-        for part in _parts(group, max(1, TOGETHER // len(group[0])))
+        for part in _parts(group, max(1, together // len(group[0])))
     ]
 
 

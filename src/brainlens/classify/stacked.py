@@ -29,7 +29,6 @@ class Numbers:
     rate: float
     decay: float
     momentum: float
-    step: int  # from 1
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Parts:
     weights: list[Tensor]
     first: list[Tensor]
     second: list[Tensor]
+    steps: list[Tensor]  # taken so far, one a parameter: torch's fused rules count them up
 
 
 class Movers:
@@ -52,9 +52,12 @@ class Movers:
         )
         self.step = 0
         self.heads = [
-            Parts(own, [torch.zeros_like(w) for w in own], [torch.zeros_like(w) for w in own])
+            Parts(
+                own, [torch.zeros_like(w) for w in own], [torch.zeros_like(w) for w in own],
+                [torch.zeros(()) for _ in own],
+            )
             for own in _by_head(weight.detach() for weight in stack)
-        ]
+        ]  # fmt: skip
 
     def move(self, gradients: Sequence[Tensor]) -> None:
         """One step of every head."""
@@ -70,7 +73,8 @@ class Movers:
                 [g for head in heads for g in own[head]],
                 [m for head in heads for m in self.heads[head].first],
                 [m for head in heads for m in self.heads[head].second],
-                Numbers(rate, decay, momentum, self.step),
+                [n for head in heads for n in self.heads[head].steps],
+                Numbers(rate, decay, momentum),
             )
 
     def set_share(self, share: float) -> None:
@@ -101,6 +105,9 @@ class Movers:
     def set_numbers(self, numbers: list[Any]) -> None:
         """Go on from these."""
         self.step, self.rates, plateaus = numbers
+        for head in self.heads:
+            for count in head.steps:
+                count.fill_(self.step)
         for plateau, rate, own in zip(self.plateaus, self.rates, plateaus, strict=False):
             plateau.best, plateau.num_bad_epochs, plateau.last_epoch = own
             plateau.optimizer.param_groups[0]["lr"] = rate
@@ -121,15 +128,10 @@ def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
 
 
 Tensors = list[Tensor]
-Rule = Callable[[Tensors, Tensors, Tensors, Tensors, Numbers], None]
+Rule = Callable[[Tensors, Tensors, Tensors, Tensors, Tensors, Numbers], None]
 
 
-def _steps(weights: Tensors, own: Numbers) -> Tensors:
-    """How many steps each weight has behind it; torch counts them up."""
-    return [torch.tensor(own.step - 1.0) for _ in weights]
-
-
-def sgd(w: Tensors, g: Tensors, moved: Tensors, _: Tensors, own: Numbers) -> None:
+def sgd(w: Tensors, g: Tensors, moved: Tensors, _: Tensors, steps: Tensors, own: Numbers) -> None:
     """Momentum without dampening."""
     torch_sgd(
         w, g, list(moved), weight_decay=own.decay, momentum=own.momentum, lr=own.rate,
@@ -140,32 +142,53 @@ def sgd(w: Tensors, g: Tensors, moved: Tensors, _: Tensors, own: Numbers) -> Non
 def _with_moments(rule: Callable[..., None]) -> Rule:
     """Adam (Kingma and Ba 2015: decay as L2) or AdamW (Loshchilov and Hutter 2019: decay apart)."""
 
-    def move(w: Tensors, g: Tensors, mean: Tensors, square: Tensors, own: Numbers) -> None:
+    def move(
+        w: Tensors, g: Tensors, mean: Tensors, square: Tensors, steps: Tensors, own: Numbers
+    ) -> None:
         rule(
-            w, g, mean, square, [], _steps(w, own), lr=own.rate, weight_decay=own.decay, beta1=0.9,
+            w, g, mean, square, [], steps, lr=own.rate, weight_decay=own.decay, beta1=0.9,
             beta2=0.999, eps=1e-8, amsgrad=False, fused=True, foreach=False, maximize=False,
         )  # fmt: skip
 
     return move
 
 
-def adagrad(w: Tensors, g: Tensors, total: Tensors, _: Tensors, own: Numbers) -> None:
+def adagrad(
+    w: Tensors, g: Tensors, total: Tensors, _: Tensors, steps: Tensors, own: Numbers
+) -> None:
     """Duchi, Hazan and Singer (2011)."""
     torch_adagrad(
-        w, g, total, _steps(w, own), lr=own.rate, weight_decay=own.decay, lr_decay=0.0, eps=1e-10,
+        w, g, total, steps, lr=own.rate, weight_decay=own.decay, lr_decay=0.0, eps=1e-10,
         fused=True, foreach=False, maximize=False,
     )  # fmt: skip
 
 
+def adadelta(
+    w: Tensors, g: Tensors, square: Tensors, moved: Tensors, steps: Tensors, own: Numbers
+) -> None:
+    """Zeiler (2012), rho 0.9: large weights one by one, which then stay in the cache."""
+    small = [n for n, weight in enumerate(w) if weight.numel() < _SMALL]
+    alone = [[n] for n, weight in enumerate(w) if weight.numel() >= _SMALL]
+    for numbers in (small, *alone):
+        if numbers:
+            _adadelta(*([kind[n] for n in numbers] for kind in (w, g, square, moved)), own=own)
+
+
+_SMALL = 4096  # numbers of a weight: below, the calls cost more than the work
+
+
 @torch.no_grad()
-def adadelta(w: Tensors, g: Tensors, square: Tensors, moved: Tensors, own: Numbers) -> None:
-    """Zeiler (2012), rho 0.9; one weight after the other, which then stays in the processor."""
-    for weight, gradient, size, distance in zip(w, g, square, moved, strict=True):
-        down = gradient.add(weight, alpha=own.decay) if own.decay else gradient
-        size.mul_(0.9).addcmul_(down, down, value=0.1)
-        delta = (distance + 1e-6).div_(size + 1e-6).sqrt_().mul_(down)
-        distance.mul_(0.9).addcmul_(delta, delta, value=0.1)
-        weight.add_(delta, alpha=-own.rate)
+def _adadelta(w: Tensors, g: Tensors, square: Tensors, moved: Tensors, *, own: Numbers) -> None:
+    down = torch._foreach_add(g, w, alpha=own.decay) if own.decay else g
+    torch._foreach_mul_(square, 0.9)
+    torch._foreach_addcmul_(square, down, down, value=0.1)
+    delta = torch._foreach_add(moved, 1e-6)
+    torch._foreach_div_(delta, torch._foreach_add(square, 1e-6))
+    torch._foreach_sqrt_(delta)
+    torch._foreach_mul_(delta, down)
+    torch._foreach_mul_(moved, 0.9)
+    torch._foreach_addcmul_(moved, delta, delta, value=0.1)
+    torch._foreach_add_(w, delta, alpha=-own.rate)
 
 
 RULES: dict[str, Rule] = {

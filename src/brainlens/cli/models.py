@@ -50,6 +50,7 @@ def train(
 @click.option("--split", default="test", show_default=True, help="Which rows to judge.")
 @click.option("--allow-leaks", is_flag=True, help="Judge images seen in training, and say so.")
 @click.option("--degrade", is_flag=True, help="Also under graded blur, noise, low resolution ...")
+@click.option("--images", type=click.IntRange(0), default=0, help="About so many, whole groups.")
 @click.option("--overwrite", is_flag=True, help="Replace an evaluation that exists.")
 def evaluate(run: Path, index: Path, out: Path, **request: Any) -> None:
     """Judge a run on the test rows of INDEX, with intervals."""
@@ -161,6 +162,7 @@ def compare(folders: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("data", nargs=-1, required=True, metavar="DATA...")
 @click.option("-o", "out", type=_FILE, required=True, help="Folder to write.")
 @click.option("--quick", is_flag=True, help="Prove that it runs: few images, two epochs.")
+@click.option("--images", type=click.IntRange(0), default=0, help="At most N of each class folder.")
 @click.option("--external", multiple=True, metavar="TRAIN:TEST", help="Between two sets instead.")
 @click.option("--degrade", is_flag=True, help="Also under graded blur, noise, low resolution ...")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable.")

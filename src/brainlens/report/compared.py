@@ -115,14 +115,19 @@ def sentence(pair: Pair) -> str:
 
 def cells(pair: Pair) -> list[str]:
     """A pair as cells of a table; differences in percentage points."""
-    one = pair.difference
-    within = "-" if one.low is None or one.high is None else (
-        f"{100 * one.low:+.1f} to {100 * one.high:+.1f}"
+    return cells_of(dataclasses.asdict(pair) | {"says": sentence(pair)})
+
+
+def cells_of(pair: Mapping[str, Any]) -> list[str]:
+    """The same of a pair as JSON has it."""
+    one = pair["difference"]
+    within = "-" if one["low"] is None or one["high"] is None else (
+        f"{100 * one['low']:+.1f} to {100 * one['high']:+.1f}"
     )  # fmt: skip
     return [
-        f"{pair.first} - {pair.second}", f"{100 * one.value:+.1f}", within,
-        f"{one.only_first} / {one.only_second}", _p(pair.holm_mcnemar), _p(pair.holm_bootstrap),
-        sentence(pair),
+        f"{pair['first']} - {pair['second']}", f"{100 * one['value']:+.1f}", within,
+        f"{one['only_first']} / {one['only_second']}", _p(pair["holm_mcnemar"]),
+        _p(pair["holm_bootstrap"]), pair["says"],
     ]  # fmt: skip
 
 

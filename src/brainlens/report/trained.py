@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +60,19 @@ def learning_curves(history: History, best: Any) -> list[tuple[str, str, Markup]
         for name in CURVES
         if (value := last.get(name)) is not None
     )
+    drawn = [{name: row.get(name) for name in ("epoch", *CURVES)} for row in history]
     return [
         (
             what,
             f"Training and validation {what} over {len(history)} epochs; last: {words or 'none'}",
-            Markup(plots.curves(history, what, best_epoch)),
+            Markup(_drawn(json.dumps(drawn), what, best_epoch)),
         )
         for what in ("accuracy", "loss")
         if history
     ]
+
+
+@functools.lru_cache(maxsize=8)  # a reproduction's page shows each training twice
+def _drawn(history: str, what: str, best_epoch: int | None) -> str:
+    """The drawing of a history as JSON."""
+    return plots.curves(json.loads(history), what, best_epoch)

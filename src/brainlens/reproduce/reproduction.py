@@ -28,8 +28,8 @@ from brainlens.reproduce.claims import Claim, read_claim
 from brainlens.reproduce.protocols import between, protocol
 from brainlens.reproduce.sets import find_sets, read_pool, take
 
-QUICK_IMAGES = 16  # a class folder
-QUICK_SIZE, QUICK_SMALLEST = 64, {"inception_v3": 96}  # pixels a side
+QUICK_IMAGES = 8  # a class folder
+QUICK_SIZE, QUICK_SMALLEST = 32, {"inception_v3": 80}  # pixels a side
 QUICK = {"epochs": 2, "batch_size": 8, "patience": 0}
 
 
@@ -43,21 +43,23 @@ class Settings:
 
 
 def reproduce(
-    recipe: str, data: Sequence[str], out: Path, *, quick: bool = False,
+    recipe: str, data: Sequence[str], out: Path, *, quick: bool = False, images: int = 0,
     sets: dict[str, Any] | None = None, external: Sequence[str] = (), degrade: bool = False,
     overwrite: bool = False,
 ) -> Document:  # fmt: skip
     """Run a recipe as its document did and without leakage; answers what `reproduce.json` holds.
 
-    With `external` ("TRAIN:TEST") it is judged between those sets instead.
+    With `external` ("TRAIN:TEST") it is judged between those sets instead; with `images` on at
+    most so many of each class folder.
     """
     began, started = time.monotonic(), now()
     claim = None if external else read_claim(recipe)
     arms = _own_arms(claim) if claim else _external_arms(external)
     chosen, notes = take(find_sets(data), _wanted(arms))
     settings = _settings(recipe, sets or {}, quick)
+    most = images or (QUICK_IMAGES if quick else 0)
     fresh_folder(out, overwrite=overwrite, kind="reproduction")
-    pool = read_pool(chosen, arms[0].protocol.labels, out, quick=QUICK_IMAGES if quick else 0)
+    pool = read_pool(chosen, arms[0].protocol.labels, out, most=most)
     columns: list[Document] = []
     for number, arm in enumerate(arms, start=1):
         say(f"\n[{number}/{len(arms)}] {arm.title}: {arm.protocol.words}")
@@ -71,7 +73,7 @@ def reproduce(
         "published": _plain(claim) if claim else None,
         "data": {name: pool.sets.count(name) for name in chosen},
         "settings": _plain(settings.config),
-        "changed": settings.changed,
+        "changed": ({"images a folder": most} if most else {}) | settings.changed,
         "notes": _notes(claim, len(pool.rows)) + notes + settings.notes,
         "columns": columns,
         "provenance": provenance(

@@ -140,10 +140,10 @@ def take(given: Sets, wanted: Sequence[str]) -> tuple[Sets, list[str]]:
     return chosen, notes
 
 
-def read_pool(sets: Mapping[str, Path], labels: str, out: Path, *, quick: int = 0) -> Pool:
-    """Index and audit the sets together, below `out`; `quick` takes so many files a folder."""
+def read_pool(sets: Mapping[str, Path], labels: str, out: Path, *, most: int = 0) -> Pool:
+    """Index and audit the sets together, below `out`; of each folder `most` files, 0: all."""
     roots = {
-        name: _few(folder, out / "quick" / name, quick) if quick else folder
+        name: _few(folder, out / "few" / name, most) if most else folder
         for name, folder in sets.items()
     }
     found = index_folders(
@@ -172,13 +172,14 @@ def _manifest(folders: object) -> Path | None:
 
 
 def _few(root: Path, target: Path, most: int) -> Path:
-    """Links to the first images of each folder of a set."""
+    """Links to so many images of each folder of a set, from its first to its last."""
     by_folder: defaultdict[Path, list[Path]] = defaultdict(list)
     for image in find_images(root):
         by_folder[image.parent].append(image)
     for folder, images in by_folder.items():
         place = target / folder.relative_to(root)
         place.mkdir(parents=True, exist_ok=True)
-        for image in images[:most]:
+        step = max(1.0, len(images) / most)
+        for image in (images[int(n * step)] for n in range(min(most, len(images)))):
             (place / image.name).symlink_to(image.resolve())
     return target

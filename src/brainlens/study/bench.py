@@ -72,8 +72,11 @@ class Unit:
 class Bench:
     """An index, and the features of every network that a study's heads stand on; final."""
 
-    def __init__(self, index_path: Path, index: Index, labels: list[str], runs: Path) -> None:
+    def __init__(
+        self, index_path: Path, index: Index, labels: list[str], runs: Path, *, spread: bool = False
+    ) -> None:
         self.index_path, self.index, self.labels, self.runs = index_path, index, labels, runs
+        self.spread = spread  # over workers, which then need enough units
         self.materials: dict[str, Material] = {}
         self.sources: dict[str, Extractor] = {}
         self.weights: dict[str, str] = {}  # where they came from, by backbone
@@ -96,7 +99,7 @@ class Bench:
                 broken.add(trial.row)
                 failed(trial, error)
         heads = [pair for pair in heads if pair[0].row not in broken]
-        groups = blocks([job for _, job in heads])
+        groups = blocks([job for _, job in heads], spread=self.spread)
         together = [
             Unit(tuple(heads[n][0] for n in group), tuple(heads[n][1] for n in group))
             for group in groups

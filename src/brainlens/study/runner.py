@@ -50,7 +50,8 @@ def run_study(
     labels = check_rows({split: index.of(split) for split in ("train", "val")}, index_path)
     _check_leaks(index, allow_leaks, twins=False)
     other = record.read(against) if against else None
-    study = _Study(design, Bench(index_path, index, labels, out / "runs"), out, ray)
+    bench = Bench(index_path, index, labels, out / "runs", spread=bool(ray))
+    study = _Study(design, bench, out, ray)
     if resume:
         study.document = record.resumed(out, design, index)
     else:
