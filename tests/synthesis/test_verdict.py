@@ -14,7 +14,7 @@ from brainlens.classify.config import TrainConfig
 from brainlens.core.errors import ConfigError, IndexFileError, LeakError, SplitError
 from brainlens.data.index import read_index, write_index
 from brainlens.generative.ganconfig import GanConfig
-from brainlens.generative.gantraining import train
+from brainlens.generative.synthtraining import train
 from brainlens.report.page import write_report
 from brainlens.report.synthesised import verdict_table
 from brainlens.synthesis.answer import sentence

@@ -29,7 +29,7 @@ from brainlens.data.index import Index, read_index
 from brainlens.data.leakage import leaks_between
 from brainlens.data.preprocess import Array
 from brainlens.data.split import read_record
-from brainlens.generative.ganrun import open_generator
+from brainlens.generative.synthrun import open_generator
 from brainlens.metrics.comparison import compare, holm, mcnemar
 from brainlens.synthesis.answer import sentence
 from brainlens.synthesis.arms import Arms, check_arms, flat, network_source, rows_by_split
