@@ -42,7 +42,7 @@ class Denoiser(nn.Module):
             attention_levels=(False, False, True), num_head_channels=2 * config.width,
             num_class_embeds=self.classes or None,
         )  # fmt: skip
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def forward(self, noisy: Tensor, step: Tensor, labels: Tensor | None = None) -> Tensor:
         h = F.pixel_unshuffle(noisy, self.patch)  # (N, C * patch^2, size / patch, size / patch)
