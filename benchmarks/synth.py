@@ -50,9 +50,12 @@ def own_seconds(steps: int, width: int, batch: int) -> float:
     """Seconds a step of `synth train`'s loop, after a first one."""
     import torch
 
+    from brainlens.core.allocator import keep_freed_memory
     from brainlens.generative.ganconfig import GanConfig
-    from brainlens.generative.ganloop import GanLoop, Shown
+    from brainlens.generative.ganloop import GanLoop
+    from brainlens.generative.shown import Shown
 
+    keep_freed_memory()  # as `synth train` does
     config = GanConfig(size=SIZE, width=width, batch_size=batch, images=batch * (steps + 1))
     pictures = np.random.default_rng(0).integers(0, 256, (2 * batch, SIZE, SIZE), dtype=np.uint8)
     classes = np.zeros(len(pictures), np.int64)

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from brainlens.data.sample import copy_to
+from brainlens.generative.diffusionconfig import DiffusionConfig
 from brainlens.generative.ganconfig import KINDS, GanConfig, check
 from brainlens.generative.inception import packaged
+from brainlens.generative.synthconfig import settings
 from brainlens.recipes import read_recipe
 from tests.commands import run
 from tools.synth_table import PAGES, filled
@@ -35,12 +37,18 @@ def test_every_command_of_the_page_runs(tmp_path: Path) -> None:
     assert "Holm" in (tmp_path / "synth.html").read_text("utf-8")
 
 
-def test_the_settings_table_is_the_code() -> None:
-    table = dict(re.findall(r"^\| `(\w+)` \| `([^`|]*)` \|", PAGE.read_text("utf-8"), re.M))
-    for field in dataclasses.fields(GanConfig):
-        value = field.default
-        shown = str(value).lower() if isinstance(value, bool) else str(value)
-        assert table[field.name] == ("[]" if value == () else shown), field.name
+def test_the_settings_tables_are_the_code() -> None:
+    first, other = PAGE.read_text("utf-8").split("Those of `--recipe diffusion`")
+    table = dict(re.findall(r"^\| `(\w+)` \| `([^`|]*)` \|", first, re.M))
+    own = dict(re.findall(r"^\| `(\w+)` \| `([^`|]*)` \|", other, re.M))
+    for kind, shown in ((GanConfig, table), (DiffusionConfig, table | own)):
+        for field in dataclasses.fields(kind):
+            value = field.default
+            written = str(value).lower() if isinstance(value, bool) else str(value)
+            assert shown[field.name] == ("[]" if value == () else written), field.name
+    fields = {field.name: field.default for field in dataclasses.fields(DiffusionConfig)}
+    shared = {field.name: field.default for field in dataclasses.fields(GanConfig)}
+    assert set(own) == {name for name, value in fields.items() if shared.get(name, ...) != value}
 
 
 def test_the_recipes_are_those_of_the_page() -> None:
@@ -51,6 +59,7 @@ def test_the_recipes_are_those_of_the_page() -> None:
     assert published == GanConfig()  # the defaults are seed A's Table 2
     few = read_recipe("dcgan-da", "synth")
     check(GanConfig(**few | {"diffaugment": tuple(few["diffaugment"])}))
+    assert settings(read_recipe("diffusion", "synth")) == DiffusionConfig()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -17,7 +17,7 @@ from brainlens.core.images import read_grey
 from brainlens.core.interpolation import shrink
 from brainlens.data.index import read_index, write_index
 from brainlens.generative.ganconfig import GanConfig
-from brainlens.generative.gantraining import train
+from brainlens.generative.synthtraining import train
 from brainlens.report.page import write_report
 from brainlens.report.synthesised import score_table
 from brainlens.synthesis.scoring import halves, narrow, score

@@ -14,7 +14,7 @@ from brainlens.classify.config import TrainConfig
 from brainlens.core.errors import ConfigError, IndexFileError, LeakError, SplitError
 from brainlens.data.index import read_index, write_index
 from brainlens.generative.ganconfig import GanConfig
-from brainlens.generative.gantraining import train
+from brainlens.generative.synthtraining import train
 from brainlens.report.page import write_report
 from brainlens.report.synthesised import verdict_table
 from brainlens.synthesis.answer import sentence
@@ -140,6 +140,26 @@ def test_a_verdict_from_index_and_runs_to_page(index: Path, tmp_path: Path) -> N
     page = write_report([tmp_path / "out"], tmp_path / "page.html").read_text()
     assert "leaking protocol of seed A" in page
     assert "<svg" in page
+
+
+def test_a_leaking_generator_is_one_that_saw_the_held_out_pictures(
+    index: Path, tmp_path: Path
+) -> None:
+    own = read_index(index)
+    everything = [dataclasses.replace(row, split="train") for row in own.rows]
+    path = write_index(everything, own.folder, tmp_path / "everything.csv")
+    for name, source in (("peeking", path), ("honest", index)):
+        train(source, tmp_path / name, TINY, classes=["none"])
+
+    def run(leaking: Path) -> dict[str, Any]:
+        return verdict(index, tmp_path / "out", CONFIG, arms=["none", "oversample"], ratios=[0.5],
+                       seeds=1, runs={}, label="none", leaking_run=leaking)  # fmt: skip
+
+    with pytest.raises(ConfigError, match="seen none of the 40 held-out pictures of 'none'"):
+        run(tmp_path / "honest")
+    found = run(tmp_path / "peeking")["leaking"]
+    assert found["trained_on"] == "the train rows and 40 of the 40 held-out pictures of none"
+    assert (found["generator"], found["made_pictures"]) == ("leaking", 60)
 
 
 def test_what_would_mislead_is_refused(index: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def synth() -> None:
 @click.option("-o", "run", type=_FILE, required=True, help="The run folder to write.")
 @click.option("--class", "classes", multiple=True, metavar="LABEL",
               help="A class to learn; repeatable. Default: all, where the recipe can.")  # fmt: skip
-@click.option("--recipe", default="dcgan-da", show_default=True, help="dcgan, dcgan-da.")
+@click.option("--recipe", default="dcgan-da", show_default=True, help="dcgan, dcgan-da, diffusion.")
 @click.option("--config", type=_FILE, help="A TOML file of settings.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable.")
 @click.option("--resume", is_flag=True, help="Go on with an unfinished run.")
@@ -40,16 +40,16 @@ def train(
     sets: tuple[str, ...], resume: bool, overwrite: bool,
 ) -> None:  # fmt: skip
     """Train a generator on the rows of INDEX with split = train, and on no others."""
-    from brainlens.core.config import parse_sets, read_toml, resolve
-    from brainlens.generative.ganconfig import GanConfig
+    from brainlens.core.config import parse_sets, read_toml
+    from brainlens.generative.synthconfig import settings
     from brainlens.recipes import read_recipe
 
     tables = [read_recipe(recipe, "synth")] + ([read_toml(config)] if config else [])
-    settings = resolve(GanConfig, *tables, parse_sets(sets))
-    from brainlens.generative.gantraining import train as run_training
+    resolved = settings(*tables, parse_sets(sets))
+    from brainlens.generative.synthtraining import train as run_training
 
     done = run_training(
-        index, run, settings, classes=classes, recipe=recipe, resume=resume, overwrite=overwrite
+        index, run, resolved, classes=classes, recipe=recipe, resume=resume, overwrite=overwrite
     )
     speed = f"{done.images / max(done.seconds, 1e-9):.1f} img/s"
     click.echo(f"{done.steps} steps, {done.images} pictures shown, {speed}")

@@ -19,7 +19,7 @@ from brainlens.core.progress import track
 from brainlens.core.provenance import now, provenance
 from brainlens.data.index import Row, write_index
 from brainlens.data.synthetic import synthetic_row
-from brainlens.generative.ganrun import Source, open_generator
+from brainlens.generative.synthrun import Source, open_generator
 
 MARK = "synthetic: made by a generator, not a scan; for research, not for diagnosis"
 

@@ -27,7 +27,7 @@ from brainlens.data.index import Index, Row, read_index
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Preprocessing
 from brainlens.data.synthetic import SOURCE, note
-from brainlens.generative.ganrun import FILE, open_generator
+from brainlens.generative.synthrun import FILE, open_generator
 from brainlens.metrics.fidelity import (
     fid_figure,
     kid_difference,

@@ -21,15 +21,15 @@ from brainlens.classify import machine
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.features import Extractor, features
 from brainlens.classify.training import check_rows, class_numbers
-from brainlens.core.errors import IndexFileError, LeakError, SplitError, nearest
+from brainlens.core.errors import ConfigError, IndexFileError, LeakError, SplitError, nearest
 from brainlens.core.files import fresh_folder, write_json
 from brainlens.core.progress import say
 from brainlens.core.provenance import now, provenance
-from brainlens.data.index import Index, read_index
+from brainlens.data.index import Index, Row, read_index
 from brainlens.data.leakage import leaks_between
 from brainlens.data.preprocess import Array
 from brainlens.data.split import read_record
-from brainlens.generative.ganrun import open_generator
+from brainlens.generative.synthrun import open_generator
 from brainlens.metrics.comparison import compare, holm, mcnemar
 from brainlens.synthesis.answer import sentence
 from brainlens.synthesis.arms import Arms, check_arms, flat, network_source, rows_by_split
@@ -52,6 +52,7 @@ def verdict(
     label = _checked(index, index_path, label)
     sources = {arm: _checked_run(arm, run, index, index_path, label) for arm, run in runs.items()}
     rows = rows_by_split(index)
+    learned = "the train rows alone" if leaking_run is None else _seen(leaking_run, rows, label)
     ground, source, weights = _ground(index, config)
     real = sum(row.label == label for row in rows["train"])
     counts = {ratio: max(1, round(ratio * real)) for ratio in ratios}
@@ -82,9 +83,8 @@ def verdict(
     name = next(iter(seen), "")
     if name:
         document["leaking"] = leaking_protocol(ground, seen[name], label, config, numbers) | {
-            "generator": name,
-            "trained_on": "all rows" if leaking_run is not None else "the train rows alone",
-        }
+            "generator": name, "trained_on": learned,
+        }  # fmt: skip
     record = provenance("synth-verdict", config.seed, started, time.monotonic() - clock)
     document = record | document | {
         "answer": sentence(document), "protocol": read_record(index, index_path),
@@ -138,6 +138,22 @@ def _ground(index: Index, config: TrainConfig) -> tuple[Ground, Extractor, str]:
         {split: class_numbers(own, labels) for split, own in rows.items()}, labels,
     )  # fmt: skip
     return ground, source, weights
+
+
+def _seen(run: Path, rows: Mapping[str, Sequence[Row]], label: str) -> str:
+    """What a leaking generator saw, in words; refuses one that leaks nothing."""
+    open_generator(run).pictures([], label)
+    seen = {row.pixel_digest for row in read_index(run / "index.csv").rows}
+    held = [row for row in (*rows["val"], *rows["test"]) if row.label == label]
+    known = sum(row.pixel_digest in seen for row in held)
+    if not known:
+        raise ConfigError(
+            f"--leaking-run {run}: has seen none of the {len(held)} held-out pictures of "
+            f"{label!r}, so it does not leak. Train it on every row: brainlens split INDEX "
+            "--protocol random --test 0 --val 0 -o everything.csv, then brainlens synth train "
+            "everything.csv"
+        )
+    return f"the train rows and {known} of the {len(held)} held-out pictures of {label}"
 
 
 def _of_leaking(run: Path, label: str, count: int, source: Extractor, out: Path) -> Array:

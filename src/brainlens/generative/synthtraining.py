@@ -21,7 +21,8 @@ import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
 from PIL import Image
 
-from brainlens.core.config import read_toml, resolve, to_toml
+from brainlens.core.allocator import keep_freed_memory
+from brainlens.core.config import read_toml, to_toml
 from brainlens.core.driving import drive
 from brainlens.core.errors import RunError, SplitError, nearest
 from brainlens.core.files import fresh_folder, replacing, write_atomic, write_json
@@ -31,16 +32,15 @@ from brainlens.core.seeding import generator, seed_everything
 from brainlens.data.index import Index, Row, read_index, write_index
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Preprocessing
-from brainlens.generative.dcgan import draw, settle
-from brainlens.generative.ganconfig import GanConfig, check
-from brainlens.generative.ganloop import GanLoop
-from brainlens.generative.ganrun import FILE, save_generator
+from brainlens.generative.families import FAMILIES
+from brainlens.generative.generatorloop import GeneratorLoop
 from brainlens.generative.generators import choose_device
+from brainlens.generative.synthconfig import Settings, check_settings, settings
+from brainlens.generative.synthrun import FILE, save_generator
 
 Array = np.ndarray[Any, Any]
 _FEW = 100  # pictures of a class: fewer are trained on, with a warning
 _GRID = 8  # pictures a side
-_FIGURES = ("step", "images", "critic", "generator", "real_right", "fake_right", "img_per_s", "kid")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Trained:
 
 
 def train(
-    index_path: Path, run: Path, config: GanConfig, *, classes: Sequence[str] = (),
+    index_path: Path, run: Path, config: Settings, *, classes: Sequence[str] = (),
     recipe: str = "dcgan", overwrite: bool = False, resume: bool = False,
 ) -> Trained:  # fmt: skip
     """Train a generator; raises UserError kinds for rows, settings or a folder that do not fit."""
@@ -63,13 +63,14 @@ def train(
     index = read_index(index_path)
     if resume:
         config = _resumed(run, checkpoint, index)
-    check(config)
+    check_settings(config)
+    keep_freed_memory()
     device = choose_device(config.device)
     labels, rows = chosen_rows(index, index_path, classes, config)
     kept = np.asarray(pictures(index, rows, Preprocessing(config.size)))
     numbers = np.array([labels.index(row.label) for row in rows], np.int64)
     seed_everything(config.seed, "init")
-    loop = GanLoop(config, kept, numbers, len(labels))
+    loop = FAMILIES[config.network].loop(config, kept, numbers, len(labels))
     facts = {
         "recipe": recipe, "index": str(index_path.name), "index_digest": index.digest(),
         "labels": labels, "pictures": len(rows), "steps": loop.steps,
@@ -97,7 +98,7 @@ def train(
 
 
 def chosen_rows(
-    index: Index, path: Path, classes: Sequence[str], config: GanConfig
+    index: Index, path: Path, classes: Sequence[str], config: Settings
 ) -> tuple[list[str], list[Row]]:
     """The classes, in order, and their real training rows; refuses what cannot be learned from."""
     train_rows = [row for row in index.of("train") if row.origin == "real"]
@@ -112,7 +113,7 @@ def chosen_rows(
     if len(labels) > 1 and not config.conditional:
         raise SplitError(
             f"this recipe learns one class, got {len(labels)} ({', '.join(labels)}). Name one: "
-            f"--class {labels[0]}, or take --recipe dcgan-da, which is conditional on the class"
+            f"--class {labels[0]}, or take --recipe dcgan-da or diffusion, conditional on the class"
         )
     rows = [row for row in train_rows if row.label in labels]
     for name in labels:
@@ -129,7 +130,7 @@ def chosen_rows(
     return labels, rows
 
 
-def _resumed(run: Path, checkpoint: Path, index: Index) -> GanConfig:
+def _resumed(run: Path, checkpoint: Path, index: Index) -> Settings:
     """The settings of an unfinished run."""
     import json
 
@@ -141,16 +142,17 @@ def _resumed(run: Path, checkpoint: Path, index: Index) -> GanConfig:
             f"{run}: was begun with another state of the index. Resume with that one, or start "
             "again with --overwrite"
         )
-    return resolve(GanConfig, read_toml(run / "config.toml"))
+    return settings(read_toml(run / "config.toml"))
 
 
 class Ledger(pl.Callback):
     """Keeps the figures of every look, and the generator it chooses."""
 
     def __init__(
-        self, run: Path, config: GanConfig, labels: Sequence[str], facts: dict[str, Any]
+        self, run: Path, config: Settings, labels: Sequence[str], facts: dict[str, Any]
     ) -> None:
         self.run, self.config, self.labels, self.facts = run, config, list(labels), facts
+        self.family = FAMILIES[config.network]
         self.rows: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {}
         self.early = False
@@ -161,7 +163,7 @@ class Ledger(pl.Callback):
         """The KID before the first step: what it has to fall from."""
         if self.config.kid_images and not self.rows:
             network = copy.deepcopy(loop.chosen)
-            settle(network)
+            self.family.settle(network)
             self.rows.append({"step": 0, "images": 0, "kid": self._kid(loop, network)})
             say(f"step 0: KID {self.rows[0]['kid']:.4f}")
 
@@ -169,15 +171,15 @@ class Ledger(pl.Callback):
         """One look."""
         figures = loop.figures()
         network = copy.deepcopy(loop.chosen)
-        settle(network)
+        self.family.settle(network)
         row: dict[str, Any] = {"step": loop.done, "images": loop.done * self.config.batch_size}
         row |= {name: round(value, 5) for name, value in figures.items()}
         if self.config.kid_images:
             row["kid"] = self._kid(loop, network)
         self.rows.append(row)
-        self._say(row, loop.steps)
-        self._write()
-        sheet = grid(draw(network, range(_GRID**2), self._labels()).numpy())
+        self._say(row, loop)
+        self._write(loop.figure_names)
+        sheet = grid(self.family.draw(network, range(_GRID**2), self._labels()).numpy())
         write_picture(self.run / "samples" / f"step-{loop.done:06d}.png", sheet)
         if trainer.logger is not None:
             trainer.logger.log_metrics({k: v for k, v in row.items() if k != "step"}, loop.done)
@@ -204,21 +206,20 @@ class Ledger(pl.Callback):
             chosen = generator(0, "kid").permutation(len(loop.pictures))[:many]
             self.real = inception_features(loop.pictures[np.sort(chosen)], device=device)
         kinds = [i % loop.kinds for i in range(many)]
-        drawn = draw(network, range(10_000, 10_000 + many), kinds).numpy()
+        drawn = self.family.draw(network, range(10_000, 10_000 + many), kinds).numpy()
         return round(kid(self.real, inception_features(drawn, device=device)), 6)
 
-    def _say(self, row: dict[str, Any], steps: int) -> None:
+    def _say(self, row: dict[str, Any], loop: Any) -> None:
         left = (time.monotonic() - self.clock) / max(len(self.rows), 1)
-        looks = -(-(steps - row["step"]) // self.config.every)
+        looks = -(-(loop.steps - row["step"]) // self.config.every)
         kid = f", KID {row['kid']:.4f}" if "kid" in row else ""
-        say(f"step {row['step']} of {steps}: critic {row['critic']:.3f}, generator "
-            f"{row['generator']:.3f}, right of real {row['real_right']:.0%}, of drawn "
-            f"{row['fake_right']:.0%}{kid}; {row['img_per_s']:.1f} img/s, about "
-            f"{duration(left * looks)} left")  # fmt: skip
+        say(f"step {row['step']} of {loop.steps}: {loop.told(row)}{kid}; "
+            f"{row['img_per_s']:.1f} img/s, about {duration(left * looks)} left")  # fmt: skip
 
-    def _write(self) -> None:
+    def _write(self, names: Sequence[str]) -> None:
         text = io.StringIO()
-        writer = csv.DictWriter(text, _FIGURES, restval="", lineterminator="\n")
+        columns = ("step", "images", *names, "img_per_s", "kid")
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         write_atomic(self.run / "metrics.csv", text.getvalue())
@@ -247,7 +248,7 @@ def write_picture(path: Path, pixels: Array) -> Path:
     return path
 
 
-def _fit(loop: GanLoop, ledger: Ledger, run: Path, checkpoint: Path, resume: bool) -> bool:
+def _fit(loop: GeneratorLoop, ledger: Ledger, run: Path, checkpoint: Path, resume: bool) -> bool:
     """Run Lightning; whether it stopped before its last step."""
     config = loop.config
     drive(

@@ -13,13 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from brainlens.core.config import resolve
 from brainlens.core.errors import ConfigError, RunError, nearest
 from brainlens.core.files import replacing
-from brainlens.generative.dcgan import Generator, draw
-from brainlens.generative.ganconfig import GanConfig
+from brainlens.generative.families import FAMILIES, Family
+from brainlens.generative.synthconfig import Settings, settings
 
 FILE = "generator.safetensors"
 KIND = "generator"
@@ -29,7 +28,8 @@ KIND = "generator"
 class Source:
     """A trained generator and what it learned from."""
 
-    network: Generator
+    network: nn.Module
+    family: Family
     labels: tuple[str, ...]
     facts: dict[str, Any]  # recipe, index digest, steps, images shown
     digest: str  # SHA-256 of the file
@@ -43,11 +43,11 @@ class Source:
         """(N, size, size) uint8; the picture of a seed is the same whatever the others are."""
         if label not in self.labels:
             raise ConfigError(f"--class {label}: {nearest(label, self.labels)}")
-        return draw(self.network, seeds, [self.labels.index(label)] * len(seeds))
+        return self.family.draw(self.network, seeds, [self.labels.index(label)] * len(seeds))
 
 
 def save_generator(
-    path: Path, network: Generator, config: GanConfig, labels: Sequence[str], facts: dict[str, Any]
+    path: Path, network: nn.Module, config: Settings, labels: Sequence[str], facts: dict[str, Any]
 ) -> Path:
     """Write the weights with what they are."""
     from safetensors.torch import save
@@ -82,8 +82,9 @@ def open_generator(run: Path, *, device: str = "cpu") -> Source:
             meaning = json.loads((opened.metadata() or {})["brainlens"])
         if meaning["kind"] != KIND:
             raise KeyError("kind")
-        config = resolve(GanConfig, meaning["config"])
-        network = Generator(config, len(meaning["labels"]))
+        config = settings(meaning["config"])
+        family = FAMILIES[config.network]
+        network = family.network(config, len(meaning["labels"]))
         data = file.read_bytes()
         network.load_state_dict(load(data))
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, ConfigError) as error:
@@ -93,4 +94,4 @@ def open_generator(run: Path, *, device: str = "cpu") -> Source:
         ) from None
     network.to(device).eval()
     digest = hashlib.sha256(data).hexdigest()
-    return Source(network, tuple(meaning["labels"]), meaning["facts"], digest)
+    return Source(network, family, tuple(meaning["labels"]), meaning["facts"], digest)

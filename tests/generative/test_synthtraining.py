@@ -19,12 +19,18 @@ from brainlens.core.interpolation import shrink
 from brainlens.data.index import read_index, write_index
 from brainlens.data.indexing import index_folders
 from brainlens.data.synthetic import note
-from brainlens.generative import ganloop, inception
+from brainlens.generative import inception
+from brainlens.generative.budget import steps_of
+from brainlens.generative.diffusionconfig import DiffusionConfig
+from brainlens.generative.diffusionloop import DiffusionLoop
 from brainlens.generative.ganconfig import GanConfig
-from brainlens.generative.ganloop import GanLoop, Shown, steps_of
-from brainlens.generative.ganrun import open_generator
-from brainlens.generative.gantraining import grid, train
+from brainlens.generative.ganloop import GanLoop
+from brainlens.generative.generatorloop import GeneratorLoop
 from brainlens.generative.sampling import sample, seeds_of
+from brainlens.generative.shown import Shown
+from brainlens.generative.synthconfig import Settings
+from brainlens.generative.synthrun import open_generator
+from brainlens.generative.synthtraining import grid, train
 from brainlens.metrics.fidelity import kid
 
 Array = np.ndarray[Any, Any]
@@ -34,6 +40,10 @@ SMALL = GanConfig(
 FEW = dataclasses.replace(
     SMALL, conditional=True, critic_norm="spectral", ema=0.9, mirror=True,
     diffaugment=("colour", "shift", "cutout"), real_target=0.9,
+)  # fmt: skip
+SPREAD = DiffusionConfig(
+    size=32, patch=4, width=8, noise_steps=10, draw_steps=1, batch_size=8, images=48, every=2,
+    ema=0.9, device="cpu",
 )  # fmt: skip
 
 
@@ -93,14 +103,15 @@ def test_the_budget_is_epochs_or_pictures() -> None:
     assert steps_of(dataclasses.replace(GanConfig(), images=6400), 395) == 100
 
 
-@pytest.mark.parametrize("config", [SMALL, FEW], ids=["dcgan", "dcgan-da"])
+@pytest.mark.parametrize("config", [SMALL, FEW, SPREAD], ids=["dcgan", "dcgan-da", "diffusion"])
 def test_a_run_holds_losses_grids_and_a_generator(
-    config: GanConfig, index: Path, tmp_path: Path
+    config: Settings, index: Path, tmp_path: Path
 ) -> None:
     done = train(index, tmp_path / "run", config, classes=["none"])
     rows = look(tmp_path / "run")
     assert [row["step"] for row in rows] == ["2", "4", "6"]
-    assert all(np.isfinite(float(row[n])) for row in rows for n in ("critic", "generator"))
+    losses = ("loss",) if config is SPREAD else ("critic", "generator")
+    assert all(np.isfinite(float(row[name])) for row in rows for name in losses)
     assert (done.steps, done.images) == (6, 48)
     with Image.open(tmp_path / "run" / "samples" / "step-000006.png") as sheet:
         assert sheet.size == (256, 256)
@@ -143,29 +154,33 @@ def test_patience_stops_when_kid_no_longer_falls_and_keeps_the_best(
     assert json.loads((tmp_path / "run" / "provenance.json").read_text())["stopped"] == "early"
 
 
+@pytest.mark.parametrize(
+    ("config", "loop"), [(FEW, GanLoop), (SPREAD, DiffusionLoop)], ids=["dcgan-da", "diffusion"]
+)
 def test_a_stopped_run_goes_on_to_the_same_weights(
-    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    train(index, tmp_path / "whole", FEW)
-    step = GanLoop.training_step
+    config: Settings, loop: type[GeneratorLoop], index: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    train(index, tmp_path / "whole", config)
+    step = loop.training_step
     count = iter(range(100))
 
-    def stopping(self: GanLoop, *arguments: Any) -> None:
+    def stopping(self: GeneratorLoop, *arguments: Any) -> None:
         if next(count) == 5:
             raise KeyboardInterrupt
         step(self, *arguments)
 
-    monkeypatch.setattr(ganloop.GanLoop, "training_step", stopping)
+    monkeypatch.setattr(loop, "training_step", stopping)
     with pytest.raises(RunError, match="stopped after 4 of 6 steps"):
-        train(index, tmp_path / "run", FEW)
+        train(index, tmp_path / "run", config)
     monkeypatch.undo()
     assert open_generator(tmp_path / "run").facts["step"] == 4  # usable as it is
-    train(index, tmp_path / "run", FEW, resume=True)
+    train(index, tmp_path / "run", config, resume=True)
     whole, again = (load_file(tmp_path / n / "generator.safetensors") for n in ("whole", "run"))
     assert all(torch.equal(whole[key], again[key]) for key in whole)
     assert look(tmp_path / "run")[-1]["step"] == "6"
     with pytest.raises(RunError, match="nothing to resume"):
-        train(index, tmp_path / "run", FEW, resume=True)
+        train(index, tmp_path / "run", config, resume=True)
 
 
 def test_what_cannot_be_learned_is_refused(index: Path, tmp_path: Path) -> None:
