@@ -100,16 +100,23 @@ def frame_of(grey: Array) -> Array:
 
 def _half(grey: Array) -> Array:
     """Half the size, each axis by 1 3 3 1: what a bilinear resize does, in a third of its time."""
-    for shift in (0, 6):
-        wide = np.ascontiguousarray(grey, np.uint16)
-        one, other = wide[::2], wide[1::2]
-        half = 3 * (one + other)
-        half[1:] += other[:-1]
-        half[:-1] += one[1:]
-        half[0] += one[0]  # edges repeat
-        half[-1] += other[-1]
-        grey = ((half + (32 if shift else 0)) >> shift).T
-    return np.ascontiguousarray(grey, np.uint8)
+    rows = _smoothed(grey.astype(np.uint16))  # sums of 8
+    both = _smoothed(np.ascontiguousarray(rows.T))
+    both += 32
+    both >>= 6
+    return np.ascontiguousarray(both.T, np.uint8)
+
+
+def _smoothed(lines: Array) -> Array:
+    """Every second line as 1 3 3 1 of its neighbours; edges repeat."""
+    one, other = lines[::2], lines[1::2]
+    half = one + other
+    half *= 3
+    half[1:] += other[:-1]
+    half[:-1] += one[1:]
+    half[0] += one[0]
+    half[-1] += other[-1]
+    return np.asarray(half)
 
 
 def describe(frames: Iterable[Array]) -> Descriptors:

@@ -106,8 +106,20 @@ def colourfulness(image: Image.Image) -> float:
 
 def _frame(grey: Grey) -> tuple[int, int, int, int]:
     """Pixels to cut at top, bottom, left and right so that no frame is left."""
-    top, left = _depth(grey), _depth(grey.T)
-    return top, _depth(grey[::-1]), left, _depth(grey.T[::-1])
+    levels = grey.astype(np.float32)
+    sides = []
+    for lines, means in ((grey, levels.mean(1)), (grey.T, levels.mean(0))):
+        bright = means >= _STEP
+        outer = _outer(len(bright))
+        sides.append(_depth(lines) if bright[:outer].any() else 0)
+        sides.append(_depth(lines[::-1]) if bright[-outer:].any() else 0)
+    top, bottom, left, right = sides
+    return top, bottom, left, right
+
+
+def _outer(n: int) -> int:
+    """Of n lines, those among which a frame begins."""
+    return max(1, round(_SEEK * n))
 
 
 def _lines(lines: Grey) -> tuple[Floats, Floats]:
@@ -125,10 +137,7 @@ def _depth(lines: Grey) -> int:
     end in a step of 40 grey levels within three lines.
     """
     n = len(lines)
-    outer = max(1, round(_SEEK * n))
-    bright = lines[:outer].sum(1, dtype=np.int32) >= _STEP * lines.shape[1]
-    if not bright.any():
-        return 0
+    outer = _outer(n)
     mean, spread = _lines(lines[:outer])
     if not ((spread <= _UNIFORM) & (mean >= _STEP)).any():
         return 0

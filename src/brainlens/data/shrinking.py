@@ -38,8 +38,10 @@ def _interpolated(grey: Grey, n: int) -> Grey:
     first = place.astype(np.intp)
     second = np.minimum(first + 1, grey.shape[0] - 1)
     part = np.rint((place - first) * 256).astype(np.uint16)[:, None]
-    grey = np.ascontiguousarray(grey)  # rows are taken whole
-    mixed = grey.take(first, axis=0) * (256 - part)
-    mixed += grey.take(second, axis=0) * part
+    wide = grey.astype(np.uint16, order="C")  # rows are taken whole; one type makes it quick
+    mixed, other = wide.take(first, axis=0), wide.take(second, axis=0)
+    mixed *= 256 - part
+    other *= part
+    mixed += other
     mixed >>= 8
-    return np.asarray(mixed, np.uint8)
+    return mixed.astype(np.uint8)
