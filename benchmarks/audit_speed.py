@@ -21,11 +21,12 @@ from typing import Any
 
 from brainlens.core.images import read_grey
 from brainlens.core.places import shared_folder
+from brainlens.core.processors import cores
 from brainlens.data.audit import audit_index
 from brainlens.data.index import Index, write_index
 from brainlens.data.indexing import index_folders
 from brainlens.data.known_sets import known_sets, recognise
-from brainlens.data.looks import cores, look_at
+from brainlens.data.looks import look_at
 from brainlens.data.shortcut import facts_of_row, shortcut
 from brainlens.data.twins import find_twins
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from brainlens.core.errors import IndexFileError
 from brainlens.core.images import open_image, to_grey
 from brainlens.core.seeding import generator
 from brainlens.data.index import Row
-from brainlens.data.shortcut import FEATURES, facts, shortcut
+from brainlens.data.shortcut import FEATURES, _dealt, facts, shortcut
 
 
 def known(**values: float | str) -> dict[str, float | str]:
@@ -45,8 +47,26 @@ def test_metadata_that_are_chance_show_nothing() -> None:
     table = [known(width=random.normal(), mean=random.normal()) for _ in labels]
     found = shortcut(table, labels, groups)
     assert not found.visible
-    assert found.interval[0] < 0.5 < found.interval[1]
+    assert abs(found.balanced_accuracy - 0.5) < 0.15
     assert found.sentence.startswith("The class is not clearly visible")
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=12, max_size=60), classes=st.integers(2, 4),
+    folds=st.integers(2, 5), seed=st.integers(0, 99),
+)  # fmt: skip
+@settings(deadline=None, max_examples=40)
+def test_folds_keep_groups_whole_and_classes_even(
+    sizes: list[int], classes: int, folds: int, seed: int
+) -> None:
+    g = np.repeat(np.arange(len(sizes)), sizes)
+    y = g % classes  # every group of one class
+    fold = _dealt(y, g, folds, seed)
+    assert all(len(set(fold[g == k].tolist())) == 1 for k in range(len(sizes)))
+    for name in range(classes):
+        held = np.bincount(fold[y == name], minlength=folds)
+        # Dealt the largest first, no fold is ahead of another by more than one group.
+        assert held.max() - held.min() <= max(sizes[name::classes])
 
 
 def test_what_only_tells_the_group_tells_nothing() -> None:

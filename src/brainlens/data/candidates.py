@@ -1,15 +1,17 @@
 """Owns the cheap half of the search for twins: pairs of codes in, the few worth measuring out.
 
-All pairs are compared under all eight symmetries as blocked matrix products. A pair that the head
-code suspects is then corrected for a small move of the head's window, a linear problem of five
-unknowns, which tells real crops from lookalikes. Memory: BLOCK x BLOCK cosines and what passes.
+All pairs are compared under all eight symmetries as blocked matrix products, each pair once: a
+cosine is the same from either side. A pair that the head codes suspect is then corrected for a
+small move of a head's window, a linear problem of five unknowns, which tells real crops from
+lookalikes. That move depends on whose window moves, so each of the two is tried and makes a row of
+its own: a crop is found more surely from the whole. Memory: BLOCK x BLOCK cosines and what passes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +23,7 @@ Array = np.ndarray[Any, Any]
 BLOCK = 1024  # images a side compared at once: 4 MB of cosines
 FRAME_CODE = 0.972  # cosine of whole-frame codes that makes a candidate
 HEAD_CODE = 0.62  # cosine of head codes that makes one,
-MOVED_CODE = 0.9  # if the best small move of the window brings it here
+MOVED_CODE = 0.9  # if the best small move of a window brings it here
 RIDGE = 0.05  # keeps that move small where the code says little about it
 LARGEST_MOVE = 0.25  # of the window
 PART = 4096  # pairs moved at once
@@ -37,43 +39,75 @@ class Pairs:
     symmetry: Array  # (P,)
     maps: Array  # (P, 4) float32, see registration
     score: Array  # (P,) cosine of the codes, after the move
+    back: Array  # (P,) whether the map was found from j's side: a pair may have a row for either
 
     def __len__(self) -> int:
         return len(self.i)
 
     def __getitem__(self, rows: Any) -> Pairs:
-        return Pairs(
-            self.i[rows], self.j[rows], self.symmetry[rows], self.maps[rows], self.score[rows]
-        )
+        return Pairs(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def join_pairs(parts: Sequence[Pairs]) -> Pairs:
     """Pairs one after the other; at least one part."""
-    names = ("i", "j", "symmetry", "maps", "score")
+    names = [field.name for field in fields(Pairs)]
     return Pairs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def candidates(one: Descriptors, other: Descriptors | None = None) -> Iterator[tuple[Pairs, Pairs]]:
+class Codes(NamedTuple):
+    """What of N images candidates are sought by."""
+
+    codes: Array  # (N, 3, CODE), as Descriptors have them
+    windows: Array  # (N, 4)
+    basis: Array | None = None  # (N, 5, CODE) the head code and its slopes; None: compact
+    gram: Array | None = None  # (N, 5, 5) of the basis
+    inverse: Array | None = None  # (N, 5, 5) of the gram and its ridge
+
+    def take(self, rows: slice) -> Codes:
+        return Codes(*(None if column is None else column[rows] for column in self))
+
+
+def codes_of(images: Descriptors) -> Codes:
+    """What of these images candidates are sought by."""
+    if images.slopes is None:
+        return Codes(images.codes, images.windows)
+    basis = np.concatenate([images.codes[:, 1:2], images.slopes], 1)
+    gram = basis @ basis.transpose(0, 2, 1)
+    ridge = np.diag([0, RIDGE, RIDGE, RIDGE, RIDGE])
+    # A blank picture has an empty code; the pseudoinverse leaves it 0.
+    inverse = np.linalg.pinv(gram + ridge, hermitian=True)
+    return Codes(images.codes, images.windows, basis, gram, inverse.astype(np.float32))
+
+
+def blocks(n: int) -> range:
+    """Where the blocks of n images begin."""
+    return range(0, n, BLOCK)
+
+
+def candidates(one: Codes, other: Codes | None, to: int) -> Iterator[tuple[Pairs, Pairs]]:
     """Block by block, the pairs suspected by the frame codes and those by the head codes.
 
-    Within `one`, i < j; with `other`, i is of `one` and j of `other`. The slopes of `one` are used,
-    so `other` may be compact.
+    Of the second images only the block that begins at `to` is searched. Within `one`, i < j; with
+    `other`, i is of `one` and j of `other`, which may be compact: then only windows of `one` move.
     """
-    second = one if other is None else other
-    for to in range(0, len(second), BLOCK):
-        b = second.take(slice(to, to + BLOCK))
-        turned = [symmetry.turn_codes(b.codes, g, VERTICAL, HORIZONTAL) for g in _ALL]
-        for at in range(0, len(one) if other is not None else min(to + 1, len(one)), BLOCK):
-            a = one.take(slice(at, at + BLOCK))
-            diagonal = other is None and at == to
-            framed = _still(a, turned, 0, 0, _SAME, diagonal)
-            i, j, g, _ = _search(a.codes[:, 1], [c[:, 1] for c in turned], HEAD_CODE, diagonal)
-            score, maps = _moved(a, b, turned, i, j, g)
-            headed = Pairs(i, j, g, maps, score)[score > MOVED_CODE]
-            outward = _still(a, turned, 2, 0, _OUTWARD, diagonal)
-            inward = _still(a, turned, 0, 2, _INWARD, diagonal)
-            headed = join_pairs([headed, outward, inward])
-            yield _best(framed, at, to), _best(headed, at, to)
+    b = (one if other is None else other).take(slice(to, to + BLOCK))
+    turned = [symmetry.turn_codes(b.codes, g, VERTICAL, HORIZONTAL) for g in _ALL]
+    for at in range(0, len(one.codes) if other is not None else to + 1, BLOCK):
+        a = one.take(slice(at, at + BLOCK))
+        diagonal = other is None and at == to
+        framed = _still(a, turned, 0, 0, _SAME, diagonal)
+        outward = _still(a, turned, 2, 0, _OUTWARD, diagonal)
+        inward = _still(a, turned, 0, 2, _INWARD, diagonal)
+        still = join_pairs([outward, inward])
+        sides = [still] if b.basis is None else [still, seen_back(still)]
+        found = _search(a.codes[:, 1], [c[:, 1] for c in turned], HEAD_CODE, diagonal)
+        headed = join_pairs([*_moved(a, b, *found), *sides])
+        yield _best(framed, at, to), _best(headed, at, to)
+
+
+def seen_back(pairs: Pairs) -> Pairs:
+    """The same rows as if found from j's side."""
+    return replace(pairs, back=np.ones(len(pairs), bool))
 
 
 _SAME = np.array([1, 0, 1, 0], np.float32)
@@ -88,7 +122,7 @@ _SIGNS = np.concatenate(  # (CODE, FLIPS): what the flips do to a code
 
 
 def _still(
-    a: Descriptors, turned: list[Array], own: int, other: int, line: Array, diagonal: bool
+    a: Codes, turned: list[Array], own: int, other: int, line: Array, diagonal: bool
 ) -> Pairs:
     """Pairs whose codes of two given parts agree as they are, all with one map.
 
@@ -106,7 +140,7 @@ def _still(
             k, flip = np.nonzero(score > FRAME_CODE)
             found.append((few_i[k], few_j[k], first + flip, score[k, flip]))
     i, j, g, score = _stacked(found)
-    return Pairs(i, j, g, np.tile(line, (len(i), 1)), score)
+    return Pairs(i, j, g, np.tile(line, (len(i), 1)), score, np.zeros(len(i), bool))
 
 
 def _above(cosines: Array, least: float, diagonal: bool) -> tuple[Array, Array]:
@@ -126,51 +160,68 @@ def _stacked(found: Sequence[tuple[Array, Array, Array, Array]]) -> tuple[Array,
 
 
 def _search(codes: Array, turned: list[Array], least: float, diagonal: bool) -> tuple[Array, ...]:
-    """i, j, symmetry and cosine of the pairs above `least`; i < j on the diagonal."""
+    """i, j and symmetry of the pairs above `least`; i < j on the diagonal."""
     found = []
     for g, others in enumerate(turned):
         cosines = codes @ others.T
         i, j = _above(cosines, least, diagonal)
         found.append((i, j, np.full(len(i), g), cosines[i, j]))
-    return _stacked(found)
+    return _stacked(found)[:3]
 
 
 def _best(pairs: Pairs, at: int, to: int) -> Pairs:
-    """One symmetry a pair, the one of the highest score, in the order of i and j.
+    """One symmetry for a pair and a side, that of the highest score, in the order of i and j.
 
     `at` and `to` are where the block begins.
     """
-    order = np.lexsort((pairs.symmetry, -pairs.score, pairs.j, pairs.i))
+    order = np.lexsort((pairs.symmetry, -pairs.score, pairs.back, pairs.j, pairs.i))
     first = np.ones(len(order), bool)
-    first[1:] = (np.diff(pairs.i[order]) != 0) | (np.diff(pairs.j[order]) != 0)
+    first[1:] = np.any([np.diff(x[order]) != 0 for x in (pairs.i, pairs.j, pairs.back)], axis=0)
     best = pairs[order[first]]
-    return Pairs(best.i + at, best.j + to, best.symmetry, best.maps, best.score)
+    again = best.back[1:] & (best.maps[1:] == best.maps[:-1]).all(1) & (np.diff(best.symmetry) == 0)
+    again &= (np.diff(best.i) == 0) & (np.diff(best.j) == 0)
+    best = best[np.append(True, ~again)[: len(best)]]  # one map found from both sides is one row
+    return Pairs(best.i + at, best.j + to, best.symmetry, best.maps, best.score, best.back)
 
 
-def _moved(
-    a: Descriptors, b: Descriptors, turned: list[Array], i: Array, j: Array, g: Array
-) -> tuple[Array, Array]:
+def _moved(a: Codes, b: Codes, i: Array, j: Array, g: Array) -> list[Pairs]:
+    """Those pairs whose head codes agree after the best small move of i's window, then of j's."""
+    parts = []
+    for back in (False, True) if b.basis is not None else (False,):
+        for s in _ALL:
+            rows = np.flatnonzero(g == s)
+            for start in range(0, len(rows), PART):
+                part = rows[start : start + PART]
+                parts.append(_moved_alike(a, b, i[part], j[part], s, back=back))
+    return parts
+
+
+def _moved_alike(a: Codes, b: Codes, i: Array, j: Array, turn: int, *, back: bool) -> Pairs:
+    """`_moved` of pairs of one symmetry, seen from one side."""
+    if back:
+        score, maps = _move(b, j, a, i, symmetry.inverse(turn))
+        maps = symmetry.turn_maps(maps, turn)
+        maps = symmetry.inverse_maps(maps)
+    else:
+        score, maps = _move(a, i, b, j, turn)
+    few = Pairs(i, j, np.full(len(i), turn), maps, score, np.full(len(i), back))
+    return few[score > MOVED_CODE]
+
+
+def _move(a: Codes, i: Array, b: Codes, j: Array, turn: int) -> tuple[Array, Array]:
     """Cosines (P,) of head codes after the best small move of i's window, and maps (P, 4)."""
-    score = np.zeros(len(i), np.float32)
-    maps = np.zeros((len(i), 4), np.float32)
-    assert a.slopes is not None
-    for s in _ALL:
-        rows = np.flatnonzero(g == s)
-        windows = symmetry.turn_windows(b.windows, s)
-        for start in range(0, len(rows), PART):
-            part = rows[start : start + PART]
-            code = turned[s][j[part], 1]
-            basis = np.concatenate([a.codes[i[part], 1][:, None], a.slopes[i[part]]], 1)
-            gram = basis @ basis.transpose(0, 2, 1)  # (P, 5, 5)
-            gram[:, range(1, 5), range(1, 5)] += RIDGE
-            weight = np.linalg.solve(gram, basis @ code[..., None])  # (P, 5, 1)
-            fit = (weight.transpose(0, 2, 1) @ basis)[:, 0]
-            norm = np.maximum(np.linalg.norm(fit, axis=1), 1e-6)
-            score[part] = np.einsum("pc,pc->p", fit, code) / norm
-            move = weight[:, 1:, 0] / np.maximum(weight[:, :1, 0], 1e-6)
-            move = np.clip(move, -LARGEST_MOVE, LARGEST_MOVE)
-            maps[part] = _window_map(a.windows[i[part]], windows[j[part]], move)
-    return score, maps
+    assert a.basis is not None
+    assert a.gram is not None
+    assert a.inverse is not None
+    code = symmetry.turn_codes(b.codes[j, 1], turn, VERTICAL, HORIZONTAL)
+    along = (a.basis[i] @ code[..., None])[..., 0]  # (P, 5)
+    weight = (a.inverse[i] @ along[..., None])[..., 0]  # (P, 5), of the basis
+    norm = np.einsum("pk,pkl,pl->p", weight, a.gram[i], weight)  # of what they make of it, squared
+    score = np.einsum("pk,pk->p", weight, along) / np.sqrt(np.maximum(norm, 1e-12))
+    move = weight[:, 1:] / np.maximum(weight[:, :1], 1e-6)
+    move = np.clip(move, -LARGEST_MOVE, LARGEST_MOVE)
+    windows = symmetry.turn_windows(b.windows[j], turn)
+    return score, _window_map(a.windows[i], windows, move)
 
 
 def _window_map(own: Array, theirs: Array, move: Array) -> Array:

@@ -34,20 +34,30 @@ def glyphs(seen: View) -> float:
     if n == 1:
         return 0.0
     boxes = ndimage.find_objects(parts)
-    tall = np.array([box[0].stop - box[0].start for box in boxes])
-    wide = np.array([box[1].stop - box[1].start for box in boxes])
+    tall, wide = np.array([(y.stop - y.start, x.stop - x.start) for y, x in boxes]).T
     head = int(np.argmax(tall * wide))
-    area = np.bincount(parts.ravel(), minlength=n + 1)[1:]
-    thin = np.bincount((parts * strokes).ravel(), minlength=n + 1)[1:]
     small = (tall <= 0.06 * x.shape[0]) & (wide <= 0.25 * x.shape[1])
-    shaped = (np.maximum(tall, wide) >= 3) & (np.minimum(tall, wide) >= 2) & (tall < 4 * wide)
-    letters = small & shaped & (thin >= 0.5 * area)
+    letters = small & (np.maximum(tall, wide) >= 3) & (np.minimum(tall, wide) >= 2)
+    letters &= tall < 4 * wide
     letters[head] = False
     if not letters.any():
         return 0.0
-    covered = _window(_between(parts == head + 1).view(np.uint8), 5, np.maximum)
-    hit = np.bincount((parts * covered).ravel(), minlength=n + 1)[1:] > 0
-    return float((letters & ~hit).sum())
+    area = np.bincount(parts.ravel(), minlength=n + 1)[1:]
+    thin = np.bincount(parts[strokes], minlength=n + 1)[1:]
+    letters &= thin >= 0.5 * area
+    if not letters.any():
+        return 0.0
+    covered = _between(parts == head + 1)
+    near = (_touches(covered, parts == k + 1, 2) for k in np.flatnonzero(letters))
+    return float(sum(not touched for touched in near))
+
+
+def _touches(covered: Mask, part: Mask, reach: int) -> bool:
+    """Whether anything covered lies within so many rows and columns of the part."""
+    wide = np.pad(covered, reach)
+    y, x = np.nonzero(part)
+    steps = range(2 * reach + 1)
+    return any(bool(wide[y + down, x + across].any()) for down in steps for across in steps)
 
 
 def _halved(mask: Mask) -> Mask:
@@ -80,7 +90,12 @@ def _window(grey: Grey, size: int, extreme: np.ufunc) -> Grey:
     row falls in the margin that is cut off.
     """
     rows, columns = grey.shape
-    padded = np.pad(grey, size // 2, mode="edge")
+    edge = size // 2
+    padded = np.empty((rows + 2 * edge, columns + 2 * edge), grey.dtype)
+    inner = padded[edge:-edge]
+    inner[:, edge:-edge] = grey
+    inner[:, :edge], inner[:, -edge:] = grey[:, :1], grey[:, -1:]
+    padded[:edge], padded[-edge:] = inner[0], inner[-1]
     stride = padded.shape[1]
     line = padded.ravel()
     width = 1

@@ -31,6 +31,7 @@ _MADE_BY = (
     "brainlens.data.looks",
     "brainlens.data.measures",
     "brainlens.data.quality",
+    "brainlens.data.shrinking",
 )
 _FIELDS = tuple(field.name for field in dataclasses.fields(Descriptors))
 

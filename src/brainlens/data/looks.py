@@ -10,7 +10,6 @@ steps of a look would wait for each other in threads.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -23,6 +22,7 @@ from PIL import Image
 
 from brainlens.core.errors import ImageError, IndexFileError, UserError
 from brainlens.core.images import open_image, to_grey
+from brainlens.core.processors import cores
 from brainlens.core.progress import say, track
 from brainlens.data import look_store
 from brainlens.data.descriptor import FRAME, Array, Descriptors, describe, frame_of
@@ -31,6 +31,7 @@ from brainlens.data.index import Index, Row
 from brainlens.data.measures import colourfulness, view
 from brainlens.data.quality import CHECKS
 from brainlens.data.shortcut import facts_of_view
+from brainlens.data.shrinking import shrunk
 
 FACTS = ("border", "mean", "std")  # of the shortcut check, what only the picture tells
 COLUMNS = len(CHECKS) + len(FACTS)
@@ -114,22 +115,16 @@ def join(parts: Sequence[Looks]) -> Looks:
     )
 
 
-def cores() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def look(tasks: Sequence[Task]) -> Looks:
     """Look at some files, one after the other."""
     frames = np.empty((len(tasks), FRAME, FRAME), np.uint8)
     measured = np.empty((len(tasks), COLUMNS))
     for k, task in enumerate(tasks):
         image, grey = _picture(task)
-        frames[k] = frame_of(grey)
+        small = shrunk(grey)
+        frames[k] = frame_of(small)
         colour = colourfulness(image)
-        seen = view(grey, width=task.width, height=task.height, colour=colour)
+        seen = view(small, width=task.width, height=task.height, colour=colour)
         measured[k, : len(CHECKS)] = [check.measure(seen) for check in CHECKS.values()]
         facts = facts_of_view(seen)
         measured[k, len(CHECKS) :] = [facts[name] for name in FACTS]

@@ -16,7 +16,7 @@ import numpy as np
 from brainlens.data import symmetry
 from brainlens.data.candidates import Pairs
 from brainlens.data.descriptor import HORIZONTAL, VERTICAL, Array, Descriptors, describe, frame_of
-from brainlens.data.twins import measure
+from brainlens.data.laying import measure
 
 CANDIDATES = 5  # a picture, by each of the two codes
 _BLOCK = 256  # pictures compared at once
@@ -73,7 +73,7 @@ def _candidates(one: Descriptors, other: Descriptors) -> Iterator[Pairs]:
             flat = j.ravel()
             turn = cosines[:, i, flat].argmax(0)
             maps = _maps(one, other, i + at, flat, turn, part)
-            yield Pairs(i + at, flat, turn, maps, best[i, flat])
+            yield Pairs(i + at, flat, turn, maps, best[i, flat], np.zeros(len(i), bool))
 
 
 def _maps(

@@ -51,6 +51,21 @@ def turn_windows(windows: Array, symmetry: int) -> Array:
     return windows
 
 
+def turn_maps(maps: Array, symmetry: int) -> Array:
+    """Maps (N, 4), scale and shift across and down, between pictures that are both turned."""
+    if symmetry & 4:
+        maps = maps[:, [2, 3, 0, 1]]
+    mirrored = 1 - maps[:, ::2] - maps[:, 1::2]  # the shift as told from the other edge
+    shift = np.where([bool(symmetry & 1), bool(symmetry & 2)], mirrored, maps[:, 1::2])
+    return np.stack([maps[:, ::2], shift], 2).reshape(-1, 4)
+
+
+def inverse_maps(maps: Array) -> Array:
+    """The maps (N, 4) back."""
+    scale, shift = maps[:, ::2], maps[:, 1::2]
+    return np.stack([1 / scale, -shift / scale], 2).reshape(-1, 4)
+
+
 def turn_codes(codes: Array, symmetry: int, vertical: Array, horizontal: Array) -> Array:
     """Cosine codes (..., C) of the turned pictures; coefficient c has orders vertical[c] and
     horizontal[c], a set closed under their exchange."""
