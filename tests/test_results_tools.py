@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -64,10 +65,13 @@ def test_splitting_leaks_nothing_and_splitting_what_was_augmented_leaks_all(mri:
 
 
 def test_the_model_card_is_what_its_json_and_its_model_say() -> None:
-    from tools.model_card import CARD, MODEL, RECORD, card, record
+    from tools.model_card import CARDS, MODEL, RECORD, card, record
 
-    text = CARD.read_text("utf-8")
-    assert text == card()
-    assert Classifier(MODEL).meaning["card"] == text
+    meaning = Classifier(MODEL).meaning
+    for language, key in (("en", "card"), ("zh-Hant", "card zh-Hant")):
+        text = CARDS[language].read_text("utf-8")
+        assert text == card(language) == meaning[key]
+    figures = [re.findall(r"\d+\.\d \(.*?\d+\.\d\)", card(language)) for language in CARDS]
+    assert figures[0] == figures[1]
     assert MODEL.stat().st_size < 20_000_000
     assert json.loads(RECORD.read_text("utf-8")) == record()

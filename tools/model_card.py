@@ -1,8 +1,9 @@
 """Writes the card of the model in the box, and its record: `python -m tools.model_card`.
 
 From the export's own metadata (src/brainlens/deploy/models/default.onnx) and from what was measured
-(docs/results/box/*.json, docs/results/main-road/*.json) to docs/model-card.md, into the export, and
-to default.json beside it, which the web app shows; a test makes them again and compares.
+(docs/results/box/*.json, docs/results/main-road/*.json), in the words of tools/card/, to
+docs/model-card.md and its translation, into the export, and to default.json beside it, which the
+web app shows; a test makes them again and compares.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from tools.results_table import percent
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results" / "box"
 MODEL = ROOT / "src" / "brainlens" / "deploy" / "models" / "default.onnx"
-CARD = ROOT / "docs" / "model-card.md"
+CARDS = {"en": ROOT / "docs" / "model-card.md", "zh-Hant": ROOT / "docs" / "model-card-zh.md"}
+WORDS = Path(__file__).parent / "card"
 RECORD = MODEL.with_suffix(".json")
 SPLITS = ("grouped", "official", "random")
 
@@ -29,15 +31,19 @@ def main() -> None:
     """Write the card, into the documents and into the export, and the record beside it."""
     import onnx
 
-    text = card()
-    write_atomic(CARD, text)
+    told = {
+        "card" if language == "en" else f"card {language}": card(language) for language in CARDS
+    }
+    for path, text in zip(CARDS.values(), told.values(), strict=True):
+        write_atomic(path, text)
     graph = onnx.load(str(MODEL))
     (entry,) = (prop for prop in graph.metadata_props if prop.key == KEY)
-    entry.value = json.dumps(json.loads(entry.value) | {"card": text})
+    entry.value = json.dumps(json.loads(entry.value) | told)
     with replacing(MODEL) as temporary:
         onnx.save(graph, str(temporary))
     write_json(RECORD, record())
-    print(f"wrote {CARD.relative_to(ROOT)}, into {MODEL.relative_to(ROOT)}, and its .json")
+    names = " and ".join(str(path.relative_to(ROOT)) for path in CARDS.values())
+    print(f"wrote {names}, into {MODEL.relative_to(ROOT)}, and its .json")
 
 
 def record() -> dict[str, Any]:
@@ -72,16 +78,18 @@ def _split(name: str, road: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def card() -> str:
-    """The card's text."""
+def card(language: str = "en") -> str:
+    """The card's text in a language of `CARDS`."""
     unseen, box, shipped = (_read(name) for name in ("unseen", "elsewhere", "shipped"))
     model = Classifier(MODEL)
-    return _TEXT.format(
+    template = (WORDS / f"{language}.md").read_text("utf-8")
+    text = template.format(
         bytes=f"{MODEL.stat().st_size / 1e6:.1f} MB",
         index=model.meaning["index"]["digest"][:16],
         images=_images(model.meaning["index"]["images"]),
         learned=_images(unseen["provenance"]["train_index"]["images"]),
         size=model.preprocessing.size,
+        second=model.meaning["architecture"]["second"]["size"],
         temperature=f"{model.temperature:.3f}",
         overall=_overall(unseen),
         classes=_classes(unseen),
@@ -92,6 +100,22 @@ def card() -> str:
         heat=_heat(box),
         ablations=_ablations(_read("ablations")),
     )
+    return _translated(text, language)
+
+
+def _translated(text: str, language: str) -> str:
+    """The text with the words of its tables in the language; cells without a word for it stay."""
+    file = WORDS / f"{language}.json"
+    if not file.exists():
+        return text
+    words = json.loads(file.read_text("utf-8"))
+
+    def row(line: str) -> str:
+        if not line.startswith("| "):
+            return line
+        return "| " + " | ".join(words.get(cell, cell) for cell in line[2:-2].split(" | ")) + " |"
+
+    return "\n".join(map(row, text.split("\n")))
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -201,95 +225,6 @@ def _ablations(found: dict[str, Any]) -> str:
     head = ["answered by", "accuracy % (95 %)", "ECE % (95 %)", "AUROC elsewhere, slices alone",
             "with its neighbours"]  # fmt: skip
     return _table([head, *rows])
-
-
-_TEXT = """# The model in the box
-
-*Written by `python -m tools.model_card` from the JSON in [results/box](results/box). Research use,
-not a medical device.*
-
-`brainlens predict` without `--model` answers with this file: EfficientNet-Lite0 with a dense head
-([how it works](training.md#the-dense-head)), {bytes}, four classes (glioma,
-meningioma, none, pituitary), {size} x {size}, weights of 16 bits, temperature {temperature}.
-
-## Data
-
-The four public sets of `../shared/data/mri` (Sartaj, Cheng, Navoneel, Br35H; Kaggle and figshare),
-audited for twins; groups and patients never cross a split. Navoneel's and Br35H's tumours are of
-unknown kind and teach only that there is one. Outlines are Cheng's own. The licence of some Kaggle
-images is unclear: research use. No image is in the file; of each training image it keeps a label,
-the first digits of its digest and 64 numbers.
-
-Two models ([how they were made](results/box.md)):
-
-- The **judged** one ({learned}) never saw fold 4 of Cheng's patients nor the rest of the test side;
-  its figures are below.
-- The **shipped** one ({images}; index {index}...) goes on from it for 8 epochs with the test side
-  added, so it has no test figures of its own here but those from elsewhere.
-
-## Patients it had never seen (the judged model)
-
-Read three times: at 224 pixels (accuracy 0.891), at 288, which validation preferred (0.898), and
-with healed pictures weighing 0.1 instead of 0.5 (`healed`), which validation preferred too.
-
-{overall}
-
-{classes}
-
-{parts}
-
-## Another hospital (btp_01, btp_02; never trained or chosen on)
-
-Contrast T1 slices of two glioblastoma patients, with tumour against at least 3 slices away from
-any. A plain fine-tune of the same network on the same data: AUROC 0.69, specificity 0.03.
-
-{elsewhere}
-
-As `predict` answers a volume, each slice with its neighbours in mind; and each slice alone. Two
-patients are few: the interval draws slices, not patients, and is too narrow.
-
-## Taken apart
-
-The judged model's two opinions (evidence place by place, and the whole picture) and a plain
-classifier of the same network, `--recipe lite0` on the same split. Accuracy on the unseen patients;
-AUROC on the other hospital's slices.
-
-{ablations}
-
-(Measured while healed pictures weighed 0.5; the shipped model takes 0.1.) The plain classifier is
-more often right where nearly every contrast scan shows a tumour. It ranks the other hospital's
-slices nearly as well, but calls most of the tumour-free ones a tumour (specificity at 0.5 in the
-JSON). Nothing was chosen by these figures.
-
-## What it refuses
-
-{strangers}
-
-A picture is refused for its looks (the audit's checks) or as unlike everything learned. For the
-second alone, of the judged model, each with the limit that keeps 98 % of validation:
-
-{novelty}
-
-## Heat maps
-
-The brightest point of the map, and the share of its brightness, inside Cheng's outlines (test
-side of the judged model):
-
-{heat}
-
-## Known failures
-
-- It misses faint and tiny tumours, gliomas without enhancement most of all, more often than a
-  network that may take the look of the scan for the tumour. That is the price of not calling
-  every contrast scan a tumour; `healed` of the recipe sets it.
-- Scans of another make than the public sets': a healthy head at 7 tesla
-  (`dicom_studyforrest_7T_T1`) is called a meningioma by `brainlens predict` (0.86, pooled).
-- Its thresholds fit public sets in which most slices show a tumour. Give `--prevalence`.
-- Slices of a volume are judged one by one and then mixed with their two neighbours; nothing is
-  known of the volume as a whole.
-- Metastases, strokes, abscesses, treated beds and everything else it never saw get one of its four
-  answers.
-"""
 
 
 if __name__ == "__main__":

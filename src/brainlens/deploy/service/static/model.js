@@ -3,7 +3,7 @@
 import { $, make, percent } from "./dom.js";
 import { prose } from "./prose.js";
 import { record, reliability } from "./record.js";
-import { labelWords, t } from "./words.js";
+import { current, labelWords, t } from "./words.js";
 
 let about = null;
 
@@ -17,7 +17,7 @@ export function enter() {
     facts(meaning),
     ...(about.record ? record(about.record) : [make("p", { className: "card" }, t("record.missing"))]),
     Array.isArray(meaning.reliability) ? reliability(meaning.reliability, t("model.reliability"), t("model.reliability.why")) : "",
-    typeof meaning.card === "string" ? card(meaning.card) : "",
+    typeof meaning.card === "string" ? card(meaning) : "",
     make("div", { className: "card whole" }, make("details", {}, make("summary", {}, t("model.all")), make("pre", { tabIndex: 0 }, JSON.stringify(meaning, null, 1)))));
 }
 
@@ -44,7 +44,8 @@ function facts(meaning) {
   return make("div", { className: "card whole" }, make("dl", { className: "facts" }, rows.flatMap(([key, value]) => [make("dt", {}, t(key)), make("dd", {}, value)])));
 }
 
-/** The card as it stands in the file, in the language it was written in. */
-function card(text) {
-  return make("section", { className: "card whole" }, make("details", { open: true }, make("summary", {}, t("model.card")), make("div", { lang: "en", className: "prose" }, prose(text))));
+/** The card in the page's language where the file has it, else as it was written. */
+function card(meaning) {
+  const own = meaning[`card ${current()}`];
+  return make("section", { className: "card whole" }, make("details", { open: true }, make("summary", {}, t(own || current() === "en" ? "model.card" : "model.card.en")), make("div", { lang: own ? current() : "en", className: "prose" }, prose(own ?? meaning.card))));
 }
