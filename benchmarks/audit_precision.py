@@ -28,7 +28,8 @@ from brainlens.core.places import shared_folder
 from brainlens.core.provenance import now, versions
 from brainlens.data import symmetry
 from brainlens.data.descriptor import describe, frame_of
-from brainlens.data.twins import TWIN, Twin, find_twins
+from brainlens.data.laying import TWIN
+from brainlens.data.twins import Twin, find_twins
 
 RESULT = Path(__file__).resolve().parents[1] / "docs" / "results" / "audit-precision.json"
 VERDICTS = ("true", "false", "unsure")

@@ -15,9 +15,9 @@ from brainlens.classify.backbones import BACKBONES
 from brainlens.classify.config import TrainConfig
 from brainlens.data.degrade import DEGRADATIONS
 from brainlens.data.index import COLUMNS
+from brainlens.data.laying import TWIN
 from brainlens.data.quality import CHECKS
 from brainlens.data.sample import copy_to
-from brainlens.data.twins import TWIN
 from brainlens.recipes import list_recipes, read_published
 from brainlens.reproduce.claims import read_claim
 from brainlens.reproduce.protocols import PROTOCOLS

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from brainlens.data import symmetry
+from brainlens.data.laying import TWIN
 from brainlens.data.neighbours import described, neighbours
-from brainlens.data.twins import TWIN
 from tests.synthesis.conftest import head
 
 HEADS = np.stack([head("near", i) for i in range(20)])

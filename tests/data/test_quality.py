@@ -12,8 +12,9 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from brainlens.core.images import find_images, open_image, read_grey, to_grey
 from brainlens.core.seeding import generator
 from brainlens.data.index import Row
-from brainlens.data.measures import Grey, colourfulness
+from brainlens.data.measures import colourfulness
 from brainlens.data.quality import CHECKS, flag_row, flag_rows, flagged, measure, name_of, unfit
+from brainlens.data.shrinking import Grey
 
 
 def head(size: int = 256, *, ground: int = 4) -> Image.Image:

@@ -18,7 +18,8 @@ from brainlens.core.images import read_grey
 from brainlens.data import candidates, symmetry
 from brainlens.data.compact import from_compact, to_compact
 from brainlens.data.descriptor import Array, describe, frame_of
-from brainlens.data.twins import TWIN, Twin, find_twins, twin_groups
+from brainlens.data.laying import TWIN
+from brainlens.data.twins import Twin, find_twins, twin_groups
 
 SIZE = 300
 

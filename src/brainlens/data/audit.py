@@ -35,6 +35,7 @@ from brainlens.data.leakage import (
 from brainlens.data.looks import described, look_at
 from brainlens.data.quality import flag_rows
 from brainlens.data.shortcut import Shortcut, facts_of_row, shortcut
+from brainlens.data.twin_store import twins_of
 from brainlens.data.twins import Twin, find_twins, twin_groups
 
 
@@ -91,7 +92,7 @@ def audit_index(
     looks, place = look_at(index)
     pixels, first = _distinct(index.rows)
     descriptors = looks.descriptors.take(np.array([place[i] for i in first], np.int64))
-    twins = find_twins(descriptors)
+    twins = twins_of(pixels, descriptors)
     near = _neighbours(pixels, pixels, twins)
     rows = flag_rows(_grouped(index.rows, pixels, twins), looks.measures(place))
     sides, of_rows = sides_of(rows)

@@ -22,8 +22,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from brainlens.data.shrinking import shrunk
-
 Array = np.ndarray[Any, Any]
 
 FRAME = 128  # pixels a side at which twins are correlated
@@ -34,6 +32,7 @@ FINE_ORDERS = 20  # of marks
 WINDOW = 1.5  # half width of the head window, in standard deviations of its brightness
 INNER = 0.05  # of the frame, left out on every side by the inner part
 STEP = 0.04  # of the window: how far slopes look to either side
+SLACK = 1.5  # whole-pixel means stop this far above FRAME: what is fine must not alias
 BATCH = 128  # pictures described at once: bounds the memory, fits the cache
 FORMAT = 1  # raise it when descriptors of old and new versions no longer compare
 
@@ -91,32 +90,14 @@ class Descriptors:
 
 def frame_of(grey: Array) -> Array:
     """The whole picture, (H, W) uint8 of any size, at FRAME x FRAME, distorted to the square."""
-    small = shrunk(grey)
-    if small.shape == (2 * FRAME, 2 * FRAME):
-        return _half(small)
-    image = Image.fromarray(small)
-    return np.asarray(image.resize((FRAME, FRAME), Image.Resampling.BILINEAR))
-
-
-def _half(grey: Array) -> Array:
-    """Half the size, each axis by 1 3 3 1: what a bilinear resize does, in a third of its time."""
-    rows = _smoothed(grey.astype(np.uint16))  # sums of 8
-    both = _smoothed(np.ascontiguousarray(rows.T))
-    both += 32
-    both >>= 6
-    return np.ascontiguousarray(both.T, np.uint8)
-
-
-def _smoothed(lines: Array) -> Array:
-    """Every second line as 1 3 3 1 of its neighbours; edges repeat."""
-    one, other = lines[::2], lines[1::2]
-    half = one + other
-    half *= 3
-    half[1:] += other[:-1]
-    half[:-1] += one[1:]
-    half[0] += one[0]
-    half[-1] += other[-1]
-    return np.asarray(half)
+    image = Image.fromarray(grey)
+    times = max(1, int(image.width / FRAME / SLACK)), max(1, int(image.height / FRAME / SLACK))
+    if times != (1, 1):
+        image = image.reduce(times)  # a mean of whole pixels: half the time of a resize
+    if image.size != (FRAME, FRAME):
+        whole = 0, 0, grey.shape[1] / times[0], grey.shape[0] / times[1]  # the last may be in part
+        image = image.resize((FRAME, FRAME), Image.Resampling.BILINEAR, box=whole)
+    return np.asarray(image)
 
 
 def describe(frames: Iterable[Array]) -> Descriptors:

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from brainlens.data.measures import Grey, Mask, View
+from brainlens.data.measures import Mask, View
+from brainlens.data.shrinking import Grey
 
 _CONTRAST = 40.0  # grey levels of a stroke above its ground, at least
 

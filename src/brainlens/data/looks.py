@@ -31,7 +31,6 @@ from brainlens.data.index import Index, Row
 from brainlens.data.measures import colourfulness, view
 from brainlens.data.quality import CHECKS
 from brainlens.data.shortcut import facts_of_view
-from brainlens.data.shrinking import shrunk
 
 FACTS = ("border", "mean", "std")  # of the shortcut check, what only the picture tells
 COLUMNS = len(CHECKS) + len(FACTS)
@@ -121,10 +120,9 @@ def look(tasks: Sequence[Task]) -> Looks:
     measured = np.empty((len(tasks), COLUMNS))
     for k, task in enumerate(tasks):
         image, grey = _picture(task)
-        small = shrunk(grey)
-        frames[k] = frame_of(small)
+        frames[k] = frame_of(grey)
         colour = colourfulness(image)
-        seen = view(small, width=task.width, height=task.height, colour=colour)
+        seen = view(grey, width=task.width, height=task.height, colour=colour)
         measured[k, : len(CHECKS)] = [check.measure(seen) for check in CHECKS.values()]
         facts = facts_of_view(seen)
         measured[k, len(CHECKS) :] = [facts[name] for name in FACTS]

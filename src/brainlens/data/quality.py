@@ -17,7 +17,8 @@ from typing import Literal
 from brainlens.data import measures
 from brainlens.data.glyphs import glyphs
 from brainlens.data.index import Row
-from brainlens.data.measures import Grey, View, view
+from brainlens.data.measures import View, view
+from brainlens.data.shrinking import Grey
 
 
 @dataclass(frozen=True)

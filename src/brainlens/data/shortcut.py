@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from brainlens.core.errors import IndexFileError
 from brainlens.core.seeding import generator
 from brainlens.data.index import Row
-from brainlens.data.measures import Grey, View, view
+from brainlens.data.measures import View, view
+from brainlens.data.shrinking import Grey
 
 FEATURES = ("width", "height", "aspect", "mode", "file type", "border", "mean", "std")
 VISIBLE = 0.1  # points of balanced accuracy above chance that count as "visible"

@@ -1,8 +1,4 @@
-"""Owns the copy of a picture that the audit looks at: at most SIDE pixels a side.
-
-Everything that is measured of a picture, and the frame by which its twins are found, is taken from
-this one copy. A copy is its own copy, so whoever has one may pass it on.
-"""
+"""Owns the copy of a picture that the quality measures look at: at most SIDE pixels a side."""
 
 from __future__ import annotations
 

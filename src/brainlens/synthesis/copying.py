@@ -18,10 +18,10 @@ from PIL import Image, ImageDraw, ImageFont
 from brainlens.core.files import replacing
 from brainlens.data import symmetry
 from brainlens.data.index import Index, Row
+from brainlens.data.laying import TWIN
 from brainlens.data.neighbours import Neighbours, described, neighbours
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Preprocessing
-from brainlens.data.twins import TWIN
 from brainlens.metrics.memorisation import LEVEL, nearness
 
 Array = np.ndarray[Any, Any]
