@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from benchmarks.audit_precision import Found, figures, listed
 from brainlens.data.sample import SAMPLE_DIR
 from brainlens.data.twins import Twin
 from brainlens.deploy.classifier import Classifier
+from tools.model_tables import backbones
 from tools.seed_leaks import Protocol, augmented, measure, of, table
 
 
@@ -75,3 +77,36 @@ def test_the_model_card_is_what_its_json_and_its_model_say() -> None:
     assert figures[0] == figures[1]
     assert MODEL.stat().st_size < 20_000_000
     assert json.loads(RECORD.read_text("utf-8")) == record()
+
+
+def test_the_row_of_our_best_is_the_main_road_s() -> None:
+    from tools.reproduce_best import RESULTS, document
+
+    kept = json.loads((RESULTS / "reproduce" / "best-main-road.json").read_text("utf-8"))
+    assert kept == document()
+    for column, name in zip(kept["columns"], ("random", "grouped"), strict=True):
+        road = json.loads((RESULTS / "main-road" / f"{name}.json").read_text("utf-8"))
+        assert column["result"] == road
+
+
+def judged(backbone: str, leaking: float, clean: float) -> dict[str, Any]:
+    """What the table of backbones reads of a reproduction."""
+    return {
+        "settings": {"backbone": backbone},
+        "columns": [
+            {"result": {"metrics": {"accuracy": {"value": v, "low": v - 0.1, "high": v + 0.1}}}}
+            for v in (leaking, clean)
+        ],
+    }
+
+
+def test_seeds_of_one_backbone_are_one_row_beside_its_cost() -> None:
+    held = {"a": judged("mobilenetv2", 0.9, 0.5), "b": judged("mobilenetv2", 0.8, 0.6)}
+    head, *rows = backbones(held)
+    row = dict(zip(head, next(r for r in rows if r[0] == "`mobilenetv2`"), strict=True))
+    assert row["seeds"] == "2"
+    assert row["seed's protocol (LEAK), %"] == "85.0 (80.0 to 90.0)"
+    assert row["without leakage, first seed, % (95 %)"] == "50.0 (40.0 to 60.0)"
+    assert row["without leakage, seeds: mean (least to most), %"] == "55.0 (50.0 to 60.0)"
+    assert row["one picture, against MobileNetV2"] == "1.0"
+    assert next(r for r in rows if r[0] == "`densenet121`")[3] == "not measured"

@@ -19,6 +19,7 @@ Document = dict[str, Any]
 Table = list[list[str]]
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT / "docs" / "results" / "bench" / "backbones.json"
+VGG16 = "../reproduce/b-vgg16-569"  # the same recipe, in its own table
 
 
 def compared(held: Mapping[str, Document]) -> Table:
@@ -50,15 +51,16 @@ def poor(held: Mapping[str, Document]) -> Table:
 def backbones(held: Mapping[str, Document]) -> Table:
     """Accuracy of one head on each backbone, over its seeds, beside what the backbone costs."""
     by_name: dict[str, dict[str, Document]] = {}
-    for name, one in held.items():
+    full = {VGG16: json.loads((BENCH.parent / f"{VGG16}.json").read_text("utf-8"))}
+    for name, one in (full | dict(held)).items():
         by_name.setdefault(one["settings"]["backbone"], {})[name] = one
     rows = []
     for backbone, size, ratio in _costs():
         runs = by_name.get(backbone, {})
         seeds = [_accuracies(one) for one in runs.values()]
-        links = ", ".join(f"[{name}]({name}.json)" for name in runs)
+        links = ", ".join(f"[{Path(name).name}]({name}.json)" for name in runs)
         if not seeds:
-            rows.append([f"`{backbone}`", size, ratio, "weights not reachable", "", "", "", ""])
+            rows.append([f"`{backbone}`", size, ratio, "not measured", *[""] * 4])
             continue
         first = next(iter(runs.values()))["columns"][1]["result"]["metrics"]["accuracy"]
         leaking, clean = zip(*seeds, strict=True)
