@@ -4,12 +4,13 @@ BIN := .venv/bin
 READY := .venv/.ready
 export BRAINLENS_CACHE ?= $(CURDIR)/.venv/cache
 
-.PHONY: help demo test quick check bench docs clean
+.PHONY: help demo test quick check bench docs sbom clean
 help:
 	@echo "make demo    the whole road once, on the embedded sample"
 	@echo "make test    every test (make quick: the fast ones)"
 	@echo "make check   lint and types"
 	@echo "make docs    the documentation as a site, in site/"
+	@echo "make sbom    licences, SOUP list and SBOM again, in docs/release"
 	@echo "make bench   speed, as ratios against baselines (QUICK=1: only that they run)"
 
 $(READY): pyproject.toml constraints.txt
@@ -34,6 +35,9 @@ check: $(READY)
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 	@echo "open site/index.html (searching needs a server: python3 -m http.server -d site)"
+
+sbom: $(READY)
+	$(BIN)/python -m tools.release_lists
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
