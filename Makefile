@@ -4,10 +4,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 export BRAINLENS_CACHE ?= $(CURDIR)/.venv/cache
 
-.PHONY: help demo test quick check bench docs sbom clean
+.PHONY: help demo test quick coverage check bench docs sbom clean
 help:
 	@echo "make demo    the whole road once, on the embedded sample"
 	@echo "make test    every test (make quick: the fast ones)"
+	@echo "make coverage every test, and which lines of src they reach (90 % or it fails)"
 	@echo "make check   lint and types"
 	@echo "make docs    the documentation as a site, in site/"
 	@echo "make sbom    licences, SOUP list and SBOM again, in docs/release"
@@ -26,6 +27,9 @@ test: $(READY)
 
 quick: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+coverage: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=html:htmlcov
 
 check: $(READY)
 	$(BIN)/ruff check .
