@@ -10,6 +10,8 @@ from brainlens.data.index import counts
 from brainlens.data.indexing import Indexed
 from brainlens.data.split import SplitRecord
 
+FEW = 10  # test images of a class, below which a share of them says little
+
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Rows of cells as lines: the first column to the left, the others to the right."""
@@ -125,7 +127,20 @@ def split_summary(record: SplitRecord) -> str:
         groups = str(record.groups.get(name, 0))
         rows.append([name or "unused", *numbers, str(sum(table.values())), groups])
     note = f"; {record.note}" if record.note else ""
-    return f"{aligned(rows)}\nprotocol {record.protocol}, seed {record.seed}{note}"
+    said = f"{aligned(rows)}\nprotocol {record.protocol}, seed {record.seed}{note}"
+    return f"{said}\n{few}" if (few := _few_tests(record)) else said
+
+
+def _few_tests(record: SplitRecord) -> str:
+    """A warning where a class has so few test images that its figures will say next to nothing."""
+    held = record.counts.get("test", {})
+    label = min(held, key=lambda label: held[label], default="")
+    if not label or held[label] >= FEW:
+        return ""
+    return (
+        f"only {held[label]} test images of {label}: its figures will have wide intervals. Take "
+        "more with --test 0.3, or let every image be tested once with --protocol folds"
+    )
 
 
 def evaluation_summary(result: dict[str, Any]) -> str:
