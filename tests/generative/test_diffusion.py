@@ -41,9 +41,10 @@ class Oracle(nn.Module):
 
     def forward(self, noisy: Tensor, step: Tensor, labels: Tensor) -> Tensor:
         share = kept(int(step), self.noise_steps)
-        noise = (noisy - share**0.5 * self.picture) / (1 - share) ** 0.5
+        left, added = math.sqrt(share), math.sqrt(1 - share)
+        noise = (noisy - left * self.picture) / added
         self.seen.append((int(step), float(noise.std())))
-        return share**0.5 * noise - (1 - share) ** 0.5 * self.picture
+        return left * noise - added * self.picture
 
 
 def test_an_oracle_of_one_picture_draws_it_from_every_seed() -> None:
