@@ -60,6 +60,27 @@ def test_symmetries_are_what_their_names_say() -> None:
         assert np.array_equal(symmetry.turn(picture, number), expected[name]), name
 
 
+@given(
+    scale=st.tuples(*[st.floats(0.5, 2)] * 2), shift=st.tuples(*[st.floats(-0.5, 0.5)] * 2),
+    turned=st.integers(0, symmetry.COUNT - 1),
+)  # fmt: skip
+@settings(deadline=None, max_examples=40)
+def test_a_map_between_turned_pictures_leads_to_the_turned_place(
+    scale: tuple[float, float], shift: tuple[float, float], turned: int
+) -> None:
+    line = np.array([[scale[0], shift[0], scale[1], shift[1]]])
+    # A window is two corners: turned as a picture is, and led by a map, in either order.
+    window = np.array([[0.2, 0.7, 0.1, 0.9]])
+
+    def led(windows: Array, maps: Array) -> Array:
+        return windows * np.repeat(maps[:, ::2], 2) + np.repeat(maps[:, 1::2], 2)
+
+    expected = symmetry.turn_windows(led(window, line), turned)
+    of_turned = led(symmetry.turn_windows(window, turned), symmetry.turn_maps(line, turned))
+    assert np.allclose(of_turned, expected)
+    assert np.allclose(led(led(window, line), symmetry.inverse_maps(line)), window)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (128, 128), (511, 640), (225, 225)])
 def test_a_picture_of_any_size_has_a_frame(shape: tuple[int, int]) -> None:
     assert frame_of(np.full(shape, 90, np.uint8)).shape == (FRAME, FRAME)

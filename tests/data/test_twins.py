@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from brainlens.core.images import read_grey
-from brainlens.data import candidates, symmetry
+from brainlens.data import candidates, symmetry, twins
 from brainlens.data.compact import from_compact, to_compact
 from brainlens.data.descriptor import Array, describe, frame_of
 from brainlens.data.laying import TWIN
@@ -79,9 +79,9 @@ DESCRIBED = describe([frame_of(picture) for picture in HEADS])
 def test_a_changed_picture_finds_its_twin_and_no_other(change: str) -> None:
     changed = [CHANGES[change](picture) for picture in HEADS]
     other = describe([frame_of(np.ascontiguousarray(picture)) for picture in changed])
-    twins = find_twins(DESCRIBED, other)
-    assert [(twin.i, twin.j) for twin in twins] == [(i, i) for i in range(len(HEADS))]
-    assert all(TWIN <= twin.r <= 1 for twin in twins)
+    found = find_twins(DESCRIBED, other)
+    assert [(twin.i, twin.j) for twin in found] == [(i, i) for i in range(len(HEADS))]
+    assert all(TWIN <= twin.r <= 1 for twin in found)
 
 
 @pytest.mark.parametrize("change", ["nothing", "flip", "smaller", "JPEG", "gamma 0.7", "border"])
@@ -113,13 +113,26 @@ def test_the_order_of_images_does_not_matter() -> None:
     assert named == plain == {(3, 12), (3, 13), (12, 13), (7, 14)}
 
 
-def test_blocks_leave_no_pair_out(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("processors", [1, 2])
+def test_blocks_leave_no_pair_out(monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
     frames = [frame_of(picture) for picture in HEADS]
     whole = describe(frames + [frame.T for frame in frames])
     together = find_twins(whole)
     monkeypatch.setattr(candidates, "BLOCK", 5)
+    monkeypatch.setattr(twins, "cores", lambda: processors)
     assert find_twins(whole) == together
     assert len(together) == len(frames)
+
+
+@pytest.mark.parametrize("change", ["crop", "crop at a corner", "quarter turn", "gamma 0.7"])
+def test_either_side_may_be_searched_for(change: str) -> None:
+    changed = [CHANGES[change](picture) for picture in HEADS]
+    other = describe([frame_of(np.ascontiguousarray(picture)) for picture in changed])
+    here, there = find_twins(DESCRIBED, other), find_twins(other, DESCRIBED)
+    assert len(here) == len(HEADS)
+    assert [(t.j, t.i, symmetry.inverse(t.symmetry)) for t in there] == [
+        (t.i, t.j, t.symmetry) for t in here
+    ]
 
 
 def test_strangers_and_blanks_have_no_twins() -> None:

@@ -64,7 +64,9 @@ class Codes(NamedTuple):
     inverse: Array | None = None  # (N, 5, 5) of the gram and its ridge
 
     def take(self, rows: slice) -> Codes:
-        return Codes(*(None if column is None else column[rows] for column in self))
+        codes, windows, *rest = self
+        levers = [None if column is None else column[rows] for column in rest]
+        return Codes(codes[rows], windows[rows], *levers)
 
 
 def codes_of(images: Descriptors) -> Codes:

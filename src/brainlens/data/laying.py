@@ -144,9 +144,10 @@ def _fine(one: Descriptors, second: Descriptors, pairs: Pairs, laid: _Laid) -> A
     _, r = align(a, b, laid.maps, laid.heads, rounds=0)
     close = np.flatnonzero((r >= CLOSE_R) & (r < TWIN))
     if close.size:  # once more, a little better aligned
-        few = [x[keep][close] for x in small]
-        maps, _ = align(*few, laid.maps[close], laid.heads[close], rounds=1)
-        _, again = align(a[close], b[close], maps, laid.heads[close], rounds=0)
+        few = laid.take(close)
+        one_small, other_small = (x[keep][close] for x in small)
+        maps, _ = align(one_small, other_small, few.maps, few.heads, rounds=1)
+        _, again = align(a[close], b[close], maps, few.heads, rounds=0)
         r[close] = np.maximum(r[close], again)
     near = np.minimum(near, TWIN - 1e-6)  # not yet a twin at 64 x 64
     near[keep] = r

@@ -76,20 +76,11 @@ def view(grey: Grey, *, width: int = 0, height: int = 0, colour: float = 0.0) ->
     counts = np.array(image.histogram())
     shares = np.cumsum(counts) / inner.size
     low, high = (float(level) for level in np.searchsorted(shares, (0.01, 0.99)))
-    tile = np.asarray(_tile(image), np.float32)
+    tile = np.asarray(image.resize((_TILE, _TILE), Image.Resampling.BOX), np.float32)
     tile = np.clip((tile - low) / max(high - low, 1.0), 0, 1)
     margin = max(max(cuts[:2]) / small.shape[0], max(cuts[2:]) / small.shape[1])
     file = (width or columns, height or rows)
     return View(*file, cuts, margin, inner, counts, low, high, tile, _corners(tile), colour)
-
-
-def _tile(image: Image.Image) -> Image.Image:
-    """The picture at 48 x 48, by area; whole steps first, in a third of the time."""
-    times = min(image.size) // (2 * _TILE)
-    whole = 0, 0, image.width / max(1, times), image.height / max(1, times)
-    if times > 1:
-        image = image.reduce(times)
-    return image.resize((_TILE, _TILE), Image.Resampling.BOX, box=whole)
 
 
 def colourfulness(image: Image.Image) -> float:
@@ -106,20 +97,8 @@ def colourfulness(image: Image.Image) -> float:
 
 def _frame(grey: Grey) -> tuple[int, int, int, int]:
     """Pixels to cut at top, bottom, left and right so that no frame is left."""
-    levels = grey.astype(np.float32)
-    sides = []
-    for lines, means in ((grey, levels.mean(1)), (grey.T, levels.mean(0))):
-        bright = means >= _STEP
-        outer = _outer(len(bright))
-        sides.append(_depth(lines) if bright[:outer].any() else 0)
-        sides.append(_depth(lines[::-1]) if bright[-outer:].any() else 0)
-    top, bottom, left, right = sides
-    return top, bottom, left, right
-
-
-def _outer(n: int) -> int:
-    """Of n lines, those among which a frame begins."""
-    return max(1, round(_SEEK * n))
+    top, left = _depth(grey), _depth(grey.T)
+    return top, _depth(grey[::-1]), left, _depth(grey.T[::-1])
 
 
 def _lines(lines: Grey) -> tuple[Floats, Floats]:
@@ -137,7 +116,7 @@ def _depth(lines: Grey) -> int:
     end in a step of 40 grey levels within three lines.
     """
     n = len(lines)
-    outer = _outer(n)
+    outer = max(1, round(_SEEK * n))
     mean, spread = _lines(lines[:outer])
     if not ((spread <= _UNIFORM) & (mean >= _STEP)).any():
         return 0

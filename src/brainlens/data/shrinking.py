@@ -40,4 +40,4 @@ def _interpolated(grey: Grey, n: int) -> Grey:
     other *= part
     mixed += other
     mixed >>= 8
-    return mixed.astype(np.uint8)
+    return np.asarray(mixed, np.uint8)
