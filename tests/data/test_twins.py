@@ -143,6 +143,17 @@ def test_strangers_and_blanks_have_no_twins() -> None:
     assert find_twins(DESCRIBED, describe([])) == []
 
 
+def test_lookalikes_that_all_fall_behind_are_no_twins() -> None:
+    rng = np.random.default_rng(0)
+    squares = []
+    for _ in range(24):
+        picture = rng.integers(0, 60, (32, 32))
+        row, column = rng.integers(8, 24, 2)
+        picture[row - 6 : row + 6, column - 6 : column + 6] += 150
+        squares.append(frame_of(picture.astype(np.uint8)))
+    assert find_twins(describe(squares)) == []
+
+
 def test_twins_of_twins_are_one_group() -> None:
     assert twin_groups(6, [Twin(1, 3, 0.99), Twin(3, 5, 0.98)]) == [0, 1, 2, 1, 4, 1]
 

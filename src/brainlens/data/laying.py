@@ -112,12 +112,10 @@ def _measured(one: Descriptors, second: Descriptors, pairs: Pairs) -> Found:
     if not parts:
         return Found(pairs, np.zeros(0))
     pairs, laid = _joined(parts)
-    near = np.concatenate([_halfway(one, second, *few) for few in _rows(pairs, laid)])
-    pairs, laid, near = (
-        pairs[near >= HALFWAY_R],
-        laid.take(near >= HALFWAY_R),
-        near[near >= HALFWAY_R],
-    )
+    sides = [_halfway(one, second, *few) for few in _rows(pairs, laid)]
+    near = np.concatenate([np.zeros(0), *sides])
+    keep = near >= HALFWAY_R
+    pairs, laid, near = pairs[keep], laid.take(keep), near[keep]
     order = np.lexsort((-near, pairs.j, pairs.i))
     pairs, laid = pairs[order], laid.take(order)
     better = np.append(True, np.diff(_key(pairs)) != 0)[: len(pairs)]
