@@ -145,13 +145,14 @@ def test_strangers_and_blanks_have_no_twins() -> None:
 
 def test_lookalikes_that_all_fall_behind_are_no_twins() -> None:
     rng = np.random.default_rng(0)
-    squares = []
-    for _ in range(24):
-        picture = rng.integers(0, 60, (32, 32))
-        row, column = rng.integers(8, 24, 2)
-        picture[row - 6 : row + 6, column - 6 : column + 6] += 150
-        squares.append(frame_of(picture.astype(np.uint8)))
-    assert find_twins(describe(squares)) == []
+    for _ in range(8):
+        squares = []
+        for _ in range(6):
+            picture = rng.integers(0, 60, (32, 32))
+            row, column = rng.integers(8, 24, 2)
+            picture[row - 6 : row + 6, column - 6 : column + 6] += 150
+            squares.append(frame_of(picture.astype(np.uint8)))
+        assert find_twins(describe(squares)) == []
 
 
 def test_twins_of_twins_are_one_group() -> None:
