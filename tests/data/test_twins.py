@@ -16,9 +16,10 @@ from PIL import Image
 
 from brainlens.core.images import read_grey
 from brainlens.data import candidates, symmetry, twins
+from brainlens.data.candidates import Pairs
 from brainlens.data.compact import from_compact, to_compact
 from brainlens.data.descriptor import Array, describe, frame_of
-from brainlens.data.laying import TWIN
+from brainlens.data.laying import TWIN, lay
 from brainlens.data.twins import Twin, find_twins, twin_groups
 
 SIZE = 300
@@ -143,16 +144,11 @@ def test_strangers_and_blanks_have_no_twins() -> None:
     assert find_twins(DESCRIBED, describe([])) == []
 
 
-def test_lookalikes_that_all_fall_behind_are_no_twins() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(8):
-        squares = []
-        for _ in range(6):
-            picture = rng.integers(0, 60, (32, 32))
-            row, column = rng.integers(8, 24, 2)
-            picture[row - 6 : row + 6, column - 6 : column + 6] += 150
-            squares.append(frame_of(picture.astype(np.uint8)))
-        assert find_twins(describe(squares)) == []
+def test_candidates_that_all_fall_behind_are_no_twins() -> None:
+    line = np.array([[1, 0, 1, 0]], np.float32)
+    suspected = Pairs(*(np.array([n]) for n in (0, 1, 0)), line, np.ones(1), np.zeros(1, bool))
+    for framed, headed in ((suspected[:0], suspected), (suspected, suspected[:0])):
+        assert not any(len(found.pairs) for found in lay(DESCRIBED, DESCRIBED, framed, headed))
 
 
 def test_twins_of_twins_are_one_group() -> None:
