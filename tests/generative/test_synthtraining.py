@@ -175,7 +175,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
         train(index, tmp_path / "run", config)
     monkeypatch.undo()
     assert open_generator(tmp_path / "run").facts["step"] == 4  # usable as it is
-    train(index, tmp_path / "run", config, resume=True)
+    again_from_4 = train(index, tmp_path / "run", config, resume=True)
+    shown = again_from_4.speed * again_from_4.seconds  # this time; 48 in all
+    assert (again_from_4.images, round(shown)) == (48, 16)
     whole, again = (load_file(tmp_path / n / "generator.safetensors") for n in ("whole", "run"))
     assert all(torch.equal(whole[key], again[key]) for key in whole)
     assert look(tmp_path / "run")[-1]["step"] == "6"

@@ -51,8 +51,7 @@ def train(
     done = run_training(
         index, run, resolved, classes=classes, recipe=recipe, resume=resume, overwrite=overwrite
     )
-    speed = f"{done.images / max(done.seconds, 1e-9):.1f} img/s"
-    click.echo(f"{done.steps} steps, {done.images} pictures shown, {speed}")
+    click.echo(f"{done.steps} steps, {done.images} pictures shown, {done.speed:.1f} img/s")
     say(f"wrote {run} in {duration(done.seconds)}; next: brainlens synth sample {run} -n 100 "
         "-o synthetic")  # fmt: skip
 

@@ -41,6 +41,7 @@ class GeneratorLoop(pl.LightningModule):
         self.done = 0  # steps
         self.totals: dict[str, float] = {}
         self.clock, self.seconds = time.monotonic(), 0.0
+        self.shown = 0  # pictures in those seconds: a resumed run begins at 0
 
     @abstractmethod
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -93,5 +94,6 @@ class GeneratorLoop(pl.LightningModule):
         steps = self.done - self.current_epoch * self.config.every
         spent = time.monotonic() - self.clock
         self.seconds += spent
+        self.shown += steps * self.config.batch_size
         means = {name: total / max(steps, 1) for name, total in self.totals.items()}
         return means | {"img_per_s": steps * self.config.batch_size / max(spent, 1e-9)}

@@ -47,7 +47,7 @@ def inception_features(pictures: Array | Sequence[Array], *, device: str = "cpu"
 def enlarged(picture: Array) -> Tensor:
     """A picture as (1, 3, 299, 299), 0 to 255: bilinear, as TensorFlow 1 and the FID paper did."""
     planes = picture[None] if picture.ndim == 2 else picture.transpose(2, 0, 1)
-    x = torch.from_numpy(np.ascontiguousarray(planes)).float()[None]
+    x = torch.from_numpy(np.array(planes, np.float32))[None]  # a copy: kept pictures are read-only
     return _as_tensorflow(x).expand(-1, 3, -1, -1)
 
 

@@ -51,7 +51,8 @@ class Trained:
     steps: int
     images: int  # shown in all
     figures: dict[str, float]  # of the look whose generator is kept
-    seconds: float
+    seconds: float  # of training, this time
+    speed: float  # pictures a second, this time
 
 
 def train(
@@ -94,7 +95,8 @@ def train(
         "training_seconds": round(loop.seconds, 1)})  # fmt: skip
     shutil.rmtree(checkpoint.parent, ignore_errors=True)
     shown = ledger.rows[-1]["images"]
-    return Trained(run, ledger.rows[-1]["step"], shown, ledger.best, loop.seconds)
+    speed = loop.shown / max(loop.seconds, 1e-9)
+    return Trained(run, ledger.rows[-1]["step"], shown, ledger.best, loop.seconds, speed)
 
 
 def chosen_rows(
