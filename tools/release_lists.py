@@ -139,7 +139,7 @@ def _needs(name: str, extra: str) -> list[tuple[str, str]]:
 def _licence(name: str) -> str:
     """The licence as the package states it, in one line."""
     held = metadata.metadata(name)
-    stated = str(held.get("License-Expression") or "").strip()
+    stated = held["License-Expression"].strip() if "License-Expression" in held else ""
     if stated:
         return stated
     classified = [
@@ -147,7 +147,7 @@ def _licence(name: str) -> str:
         for line in held.get_all("Classifier") or []
         if line.startswith("License ::") and not line.endswith("OSI Approved")
     ]
-    text = str(held.get("License") or "").strip()
+    text = held["License"].strip() if "License" in held else ""
     short = text.splitlines()[0] if text else ""
     if classified:
         return ", ".join(sorted(set(classified)))

@@ -232,6 +232,15 @@ def test_a_second_run_needs_overwrite(tiny_index: Path, tmp_path: Path) -> None:
     train(tiny_index, tmp_path / "run", config, overwrite=True)
 
 
+def test_a_killed_run_is_not_begun_again_by_mistake(tiny_index: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    checkpoint_path(run).parent.mkdir(parents=True)
+    checkpoint_path(run).write_bytes(b"of epoch 2")
+    with pytest.raises(RunError, match="not finished"):
+        train(tiny_index, run, TINY)
+    assert checkpoint_path(run).read_bytes() == b"of epoch 2"
+
+
 def test_a_finished_run_has_nothing_to_resume(tiny_index: Path, tmp_path: Path) -> None:
     train(tiny_index, tmp_path / "run", dataclasses.replace(TINY, epochs=1))
     with pytest.raises(RunError, match="has finished"):

@@ -100,6 +100,65 @@ def test_a_known_patient_fold_is_test_as_a_whole() -> None:
     assert record.counts["test"]["none"] == 8  # a tenth of those without a fold
 
 
+def officially(rows: list[Row], *sides: str) -> list[Row]:
+    """The rows with official sides, dealt in turn."""
+    return [replace(r, official=sides[i % len(sides)]) for i, r in enumerate(rows)]
+
+
+def test_an_official_validation_side_is_kept_as_it_is() -> None:
+    rows = officially(two_classes(size=1), "train", "val", "test", "")
+    done, record = split_rows(rows, protocol="official", val=0.5)
+    assert [r.split for r in done] == [r.official for r in rows]
+    assert record.note == "10 images of no official side left out"
+    _, whole = split_rows(officially(two_classes(), "train", "test"), protocol="official")
+    assert whole.note == ""
+
+
+def test_official_without_a_share_for_validation_has_none() -> None:
+    done, _ = split_rows(officially(two_classes(), "train", "test"), protocol="official", val=0)
+    assert {r.split for r in done} == {"train", "test"}
+
+
+def test_validation_cut_from_official_training_keeps_groups_whole() -> None:
+    rows = [replace(r, official="train") for r in two_classes()]
+    rows += [replace(r, path=f"test-{r.path}", group=f"other-{r.group}", official="test")
+             for r in two_classes(size=1)]  # fmt: skip
+    done, _ = split_rows(rows, protocol="official", val=0.2, seed=4)
+    assert all(len(sides) == 1 for sides in sides_of_groups(done).values())
+    assert sum(r.split == "val" for r in done) == 24  # 0.2 of 120
+    other, _ = split_rows(rows, protocol="official", val=0.2, seed=5)
+    assert [r.split for r in done] != [r.split for r in other]
+
+
+def test_folds_are_five_and_the_seed_chooses_the_one_to_test() -> None:
+    chosen = [split_rows(two_classes(), protocol="folds", seed=seed)[1] for seed in range(12)]
+    assert {record.folds for record in chosen} == {5}
+    assert {record.fold for record in chosen} <= set("12345")
+    assert len({record.fold for record in chosen}) > 1
+    assert chosen[3] == split_rows(two_classes(), protocol="folds", seed=3)[1]
+    first, record = split_rows(two_classes(), protocol="folds", fold="2", seed=1)
+    assert record.note == "fold 2 of 5 is test"
+    again, _ = split_rows(two_classes(), protocol="folds", fold="2", seed=1)
+    other, _ = split_rows(two_classes(), protocol="folds", fold="2", seed=2)
+    assert [r.split for r in first] == [r.split for r in again] != [r.split for r in other]
+    assert sum(r.split == "test" for r in first) == 24  # a fifth of 120
+
+
+def test_a_known_fold_is_told_with_its_images() -> None:
+    rows = [replace(r, fold="AB"[i % 2]) if i < 20 else r for i, r in enumerate(two_classes(60, 1))]
+    _, record = split_rows(rows, protocol="grouped", fold="B", test=0.2)
+    assert record.note == "patient fold B of 2 is test as a whole (10 images)"
+    assert (record.folds, record.fold) == (2, "B")
+    with pytest.raises(SplitError, match="--folds 3: the index knows patients by 2 folds"):
+        split_rows(rows, protocol="folds", folds=3)
+
+
+def test_an_index_without_a_record_says_so(tmp_path: Path) -> None:
+    assert read_record(Index((), tmp_path), tmp_path / "index.csv") == {
+        "protocol": "unknown", "note": "no index.split.json: the split column was given"
+    }  # fmt: skip
+
+
 def test_folds_cover_every_image_once() -> None:
     rows = two_classes(groups=12, size=3)
     tested: list[str] = []

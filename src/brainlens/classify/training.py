@@ -79,6 +79,8 @@ def train(
         index = with_extra(index, index_path, extra)
     if resume:
         config = _resumed_config(run, index)
+    elif first and not overwrite:
+        _refuse_unfinished(run)
     rows = {split: _learnt(index.of(split), split, config) for split in ("train", "val")}
     labels = check_rows(rows, index_path, partial=config.partial)
     machine.keep_freed_memory()
@@ -184,6 +186,15 @@ def _resumed_config(run: Path, index: Index) -> TrainConfig:
             "with, or start again with --overwrite"
         )
     return resolve(TrainConfig, read_toml(run / "config.toml"))
+
+
+def _refuse_unfinished(run: Path) -> None:
+    """Refuse to begin where a run was killed, naming the way to go on, before anything loads."""
+    if checkpoint_path(run).is_file():
+        raise RunError(
+            f"{run}: holds a run that was not finished. Give --resume to go on with it, or "
+            "--overwrite to begin again"
+        )
 
 
 def check_rows(rows: dict[str, list[Row]], index_path: Path, partial: str = "") -> list[str]:

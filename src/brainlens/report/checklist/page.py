@@ -22,7 +22,7 @@ _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;padding:.4rem;"
     "text-align:left;vertical-align:top}.open{color:#a40000}.part{color:#8a5a00}"
-    "small{color:#666;overflow-wrap:anywhere}"
+    "td p{margin:0 0 .4rem}small{color:#666;overflow-wrap:anywhere}"
 )
 
 
