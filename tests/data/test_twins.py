@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from brainlens.core.images import read_grey
-from brainlens.data import candidates, symmetry, twins
+from brainlens.data import candidates, laying, symmetry, twins
 from brainlens.data.compact import from_compact, to_compact
 from brainlens.data.descriptor import Array, describe, frame_of
 from brainlens.data.laying import TWIN
@@ -122,6 +122,15 @@ def test_blocks_leave_no_pair_out(monkeypatch: pytest.MonkeyPatch, processors: i
     monkeypatch.setattr(twins, "cores", lambda: processors)
     assert find_twins(whole) == together
     assert len(together) == len(frames)
+
+
+@pytest.mark.parametrize("name", ["START_R", "ALIGNED_R", "HALFWAY_R", "SMALL_R", "TWIN"])
+def test_where_every_candidate_is_given_up_there_are_no_twins(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    cropped = describe([frame_of(picture[15:-15, 15:-15]) for picture in HEADS])
+    monkeypatch.setattr(laying, name, 1.1)
+    assert find_twins(DESCRIBED, cropped) == []
 
 
 @pytest.mark.parametrize("change", ["crop", "crop at a corner", "quarter turn", "gamma 0.7"])

@@ -112,7 +112,9 @@ def _measured(one: Descriptors, second: Descriptors, pairs: Pairs) -> Found:
     if not parts:
         return Found(pairs, np.zeros(0))
     pairs, laid = _joined(parts)
-    near = np.concatenate([_halfway(one, second, *few) for few in _rows(pairs, laid)])
+    near = np.concatenate(
+        [np.zeros(0), *(_halfway(one, second, *few) for few in _rows(pairs, laid))]
+    )
     pairs, laid, near = (
         pairs[near >= HALFWAY_R],
         laid.take(near >= HALFWAY_R),
