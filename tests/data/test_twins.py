@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from brainlens.core.images import read_grey
-from brainlens.data import candidates, symmetry, twins
-from brainlens.data.candidates import Pairs
+from brainlens.data import candidates, laying, symmetry, twins
 from brainlens.data.compact import from_compact, to_compact
 from brainlens.data.descriptor import Array, describe, frame_of
-from brainlens.data.laying import TWIN, lay
+from brainlens.data.laying import TWIN
 from brainlens.data.twins import Twin, find_twins, twin_groups
 
 SIZE = 300
@@ -125,6 +124,15 @@ def test_blocks_leave_no_pair_out(monkeypatch: pytest.MonkeyPatch, processors: i
     assert len(together) == len(frames)
 
 
+@pytest.mark.parametrize("name", ["START_R", "ALIGNED_R", "HALFWAY_R", "SMALL_R", "TWIN"])
+def test_where_every_candidate_is_given_up_there_are_no_twins(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    cropped = describe([frame_of(picture[15:-15, 15:-15]) for picture in HEADS])
+    monkeypatch.setattr(laying, name, 1.1)
+    assert find_twins(DESCRIBED, cropped) == []
+
+
 @pytest.mark.parametrize("change", ["crop", "crop at a corner", "quarter turn", "gamma 0.7"])
 def test_either_side_may_be_searched_for(change: str) -> None:
     changed = [CHANGES[change](picture) for picture in HEADS]
@@ -142,13 +150,6 @@ def test_strangers_and_blanks_have_no_twins() -> None:
     assert find_twins(describe([*blanks, *noise, *(frame_of(picture) for picture in HEADS)])) == []
     assert find_twins(describe([])) == []
     assert find_twins(DESCRIBED, describe([])) == []
-
-
-def test_candidates_that_all_fall_behind_are_no_twins() -> None:
-    line = np.array([[1, 0, 1, 0]], np.float32)
-    suspected = Pairs(*(np.array([n]) for n in (0, 1, 0)), line, np.ones(1), np.zeros(1, bool))
-    for framed, headed in ((suspected[:0], suspected), (suspected, suspected[:0])):
-        assert not any(len(found.pairs) for found in lay(DESCRIBED, DESCRIBED, framed, headed))
 
 
 def test_twins_of_twins_are_one_group() -> None:

@@ -2,8 +2,8 @@
 
 Enters: an index, another (or a hash manifest) to compare it with, and what is known of public sets.
 Leaves: the rows with joined groups and quality flags, and what was found, as plain data; nothing is
-written but the cache of looks. Every file is decoded at most once (looks), and checked against the
-digest that the index gives it.
+written but the caches of looks and twins. Every file is decoded at most once (looks), and checked
+against the digest that the index gives it; pictures compared before are not compared again.
 
 Memory: a frame of 16 KB and a descriptor of 19 KB for each distinct picture.
 """
