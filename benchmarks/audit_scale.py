@@ -115,7 +115,7 @@ def _draw(found: Sequence[dict[str, Any]], path: Path) -> None:
         square = [seconds[-1] * (k / n[-1]) ** 2 for k in n]
         time_axes.loglog(n, square, "--", label="if it grew with N x N")
         time_axes.set(
-            xlabel="images", ylabel="seconds of processor", title="search, all cores together"
+            xlabel="images", ylabel="seconds of processor", title="search, all cores"
         )
         time_axes.legend()
         memory_axes.loglog(n, [one["peak GB"] for one in found], "o-")
