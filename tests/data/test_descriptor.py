@@ -73,7 +73,7 @@ def test_a_map_between_turned_pictures_leads_to_the_turned_place(
     window = np.array([[0.2, 0.7, 0.1, 0.9]])
 
     def led(windows: Array, maps: Array) -> Array:
-        return windows * np.repeat(maps[:, ::2], 2) + np.repeat(maps[:, 1::2], 2)
+        return np.asarray(windows * np.repeat(maps[:, ::2], 2) + np.repeat(maps[:, 1::2], 2))
 
     expected = symmetry.turn_windows(led(window, line), turned)
     of_turned = led(symmetry.turn_windows(window, turned), symmetry.turn_maps(line, turned))
