@@ -114,9 +114,7 @@ def _draw(found: Sequence[dict[str, Any]], path: Path) -> None:
         time_axes.loglog(n, seconds, "o-", label="measured")
         square = [seconds[-1] * (k / n[-1]) ** 2 for k in n]
         time_axes.loglog(n, square, "--", label="if it grew with N x N")
-        time_axes.set(
-            xlabel="images", ylabel="seconds of processor", title="search, all cores together"
-        )
+        time_axes.set(xlabel="images", ylabel="seconds of processor", title="search, all cores")
         time_axes.legend()
         memory_axes.loglog(n, [one["peak GB"] for one in found], "o-")
         memory_axes.set(xlabel="images", ylabel="GB", title="peak memory, pictures included")

@@ -85,7 +85,7 @@ def _each(of_block: Callable[[int], list[Twin]], places: Sequence[int]) -> Itera
     from threadpoolctl import threadpool_limits
 
     if min(cores(), len(places)) < 2:
-        yield from map(of_block, places)
+        yield from track(map(of_block, places), "comparing", len(places))
         return
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores()) as pool:
         try:
