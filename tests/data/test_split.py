@@ -142,6 +142,7 @@ def test_folds_are_five_and_the_seed_chooses_the_one_to_test() -> None:
     other, _ = split_rows(two_classes(), protocol="folds", fold="2", seed=2)
     assert [r.split for r in first] == [r.split for r in again] != [r.split for r in other]
     assert sum(r.split == "test" for r in first) == 24  # a fifth of 120
+    assert [r.split == "test" for r in first] != [r.split == "test" for r in other]
 
 
 def test_a_known_fold_is_told_with_its_images() -> None:
@@ -149,6 +150,17 @@ def test_a_known_fold_is_told_with_its_images() -> None:
     _, record = split_rows(rows, protocol="grouped", fold="B", test=0.2)
     assert record.note == "patient fold B of 2 is test as a whole (10 images)"
     assert (record.folds, record.fold) == (2, "B")
+    first, other = (
+        split_rows(rows, protocol="grouped", fold="B", test=0.2, val=0.2, seed=seed)[0]
+        for seed in (1, 2)
+    )
+    loose = [i for i, r in enumerate(rows) if not r.fold]
+    assert [first[i].split == "test" for i in loose] != [other[i].split == "test" for i in loose]
+    folded = [replace(r, fold="ABC"[i % 3]) for i, r in enumerate(two_classes(60, 1))]
+    first, other = (
+        split_rows(folded, protocol="grouped", fold="B", val=0.2, seed=seed)[0] for seed in (1, 2)
+    )
+    assert [r.split for r in first] != [r.split for r in other]  # val alone can differ
     with pytest.raises(SplitError, match="--folds 3: the index knows patients by 2 folds"):
         split_rows(rows, protocol="folds", folds=3)
 

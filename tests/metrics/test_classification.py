@@ -109,6 +109,14 @@ def test_a_class_that_is_only_missed_has_f1_zero_by_hand() -> None:
     assert_allclose(classification.precision(confusion), [3 / 5, np.nan])
 
 
+@pytest.mark.parametrize("name", ["accuracy", "sensitivity", "precision", "specificity", "f1"])
+def test_a_stack_of_confusions_has_the_figures_of_each(name: str) -> None:
+    figure = getattr(classification, name)
+    stack = np.random.default_rng(0).integers(0, 9, (2, 3, K, K)).astype(float)
+    for i, j in np.ndindex(2, 3):
+        assert_array_equal(figure(stack)[i, j], figure(stack[i, j]))
+
+
 def test_counts_of_groups_are_the_groups_own() -> None:
     true, predicted = np.array([0, 1, 1, 2, 0]), np.array([0, 1, 0, 2, 2])
     group = np.array([1, 0, 1, 0, 1])

@@ -52,6 +52,11 @@ def test_an_interval_by_hand() -> None:
     assert_allclose(interval(np.arange(101.0)[::-1]) or (), (2.5, 97.5))
 
 
+def test_two_resamples_are_the_fewest_that_span_an_interval() -> None:
+    assert interval(np.array([0.2, 0.4]), level=1.0) == pytest.approx((0.2, 0.4))
+    assert interval(np.array([0.2])) is None
+
+
 def test_a_figure_that_is_undefined_in_all_resamples_has_no_interval() -> None:
     assert interval(np.full(20, np.nan)) is None
     assert interval(np.array([])) is None
