@@ -110,3 +110,9 @@ def test_seeds_of_one_backbone_are_one_row_beside_its_cost() -> None:
     assert row["without leakage, seeds: mean (least to most), %"] == "55.0 (50.0 to 60.0)"
     assert row["one picture, against MobileNetV2"] == "1.0"
     assert next(r for r in rows if r[0] == "`densenet121`")[3] == "not measured"
+
+
+def test_the_curves_of_poor_scans_are_those_of_their_json() -> None:
+    from tools.poor_scans import FOLDER, drawing
+
+    assert (FOLDER / "curves.svg").read_text("utf-8") == drawing() + "\n"
