@@ -115,6 +115,10 @@ def test_a_stack_of_confusions_has_the_figures_of_each(name: str) -> None:
     stack = np.random.default_rng(0).integers(0, 9, (2, 3, K, K)).astype(float)
     for i, j in np.ndindex(2, 3):
         assert_array_equal(figure(stack)[i, j], figure(stack[i, j]))
+    each = classification.precision(stack)  # (2, 3, K)
+    means = classification.mean_over_classes(each)
+    assert means.shape == (2, 3)
+    assert_allclose(means[1, 2], classification.mean_over_classes(each[1, 2]))
 
 
 def test_counts_of_groups_are_the_groups_own() -> None:
