@@ -4,10 +4,9 @@ A faint tumour may be too faint for its place alone, while the whole picture tel
 picture is also where shortcuts live. So the context is a linear reading of frozen features, fitted
 to training pictures, or a plain classifier of its own (`second`), and one number each says how much
 of it enters: fitted to validation pictures *and* their healed versions, on which the context alone
-is wrong. `healed` of the settings says what
-those weigh beside the real healthy ones: at 0 the context decides, and every contrast scan is a
-tumour; at 1 the evidence decides, and faint tumours are missed. Enters: a trained network and its
-data. Leaves: the network with `context` and `trust` set.
+is wrong. `healed` of the settings says what those weigh beside the real healthy ones: at 0 the
+context decides, and every contrast scan is a tumour; at 1 the evidence decides, and faint tumours
+are missed. Enters: a trained network and its data. Leaves: the network with `context` and `trust`.
 """
 
 from __future__ import annotations

@@ -86,11 +86,11 @@ def train(
     machine.keep_freed_memory()
     seed_everything(config.seed, "init")
     architecture, preprocessing = plan(config, labels)
+    second = None
     if dense(config):
         _check_weighable(rows["val"], config.background, index_path)
-    second = None
-    if config.second:
-        second = read_second(Path(config.second), labels, preprocessing, rows["val"])
+        if config.second:
+            second = read_second(Path(config.second), labels, preprocessing, rows["val"])
     network = build(architecture, len(labels))
     source = first_weights(config, network, labels)
     device = machine.choose_device(config.device)

@@ -39,8 +39,13 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(Descriptors))
 @functools.cache
 def method() -> str:
     """The version of the method: 12 hex digits of the code that looks."""
-    code = hashlib.sha256()
-    for name in _MADE_BY:
+    return code_digest(_MADE_BY)
+
+
+def code_digest(modules: Sequence[str], after: str = "") -> str:
+    """12 hex digits of the modules' source, and of what else the method follows."""
+    code = hashlib.sha256(after.encode())
+    for name in modules:
         spec = importlib.util.find_spec(name)
         assert spec is not None
         assert spec.origin is not None

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import re
 import zipfile
 from collections.abc import Sequence
@@ -79,13 +78,7 @@ def _ordered(twin: Twin) -> Twin:
 @functools.cache
 def method() -> str:
     """The version of the method: 12 hex digits of the code that looks and compares."""
-    code = hashlib.sha256(look_store.method().encode())
-    for name in _MADE_BY:
-        spec = importlib.util.find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        code.update(Path(spec.origin).read_bytes())
-    return code.hexdigest()[:12]
+    return look_store.code_digest(_MADE_BY, look_store.method())
 
 
 def _folder() -> Path:
