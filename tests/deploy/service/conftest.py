@@ -35,7 +35,7 @@ TOKEN = "0123456789abcdef0123"
 SAMPLE = SAMPLE_DIR / "glioma" / "glioma-005.jpg"
 SMALL = Limits(
     upload=4 << 20, unpacked=8 << 20, files=20, pixels=1_000_000, total_pixels=2_000_000, slices=40,
-    receive_seconds=30, work_seconds=30, queue=2, batch=4,
+    receive_seconds=30, work_seconds=30, queue=2, batch=4, lanes=1,
 )  # fmt: skip
 Serve = Callable[..., AbstractContextManager["Server"]]
 
