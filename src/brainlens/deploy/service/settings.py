@@ -39,6 +39,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     names: tuple[str, ...] = ()  # further host names that it answers to
+    proxy: str = ""  # address of a proxy whose word on who asks is taken; "" takes nobody's
     token: str = ""  # "" asks for none
     keep_images: bool = False
     upscaler: Path | None = None
