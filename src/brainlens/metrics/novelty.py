@@ -18,7 +18,8 @@ NEIGHBOURS = 5
 
 def distances(queries: Array, bank: Array) -> Array:
     """(N, M) Euclidean distances of (N, D) to (M, D)."""
-    squares = (queries**2).sum(1)[:, None] + (bank**2).sum(1) - 2 * queries @ bank.T
+    own, other = (np.einsum("nd,nd->n", one, one) for one in (queries, bank))
+    squares = own[:, None] + other - 2 * queries @ bank.T
     return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
