@@ -1,12 +1,12 @@
 """Trains each tool on one split and prints one table: `python -m benchmarks.baselines INDEX`.
 
-    python -m benchmarks.baselines INDEX --environments DIR [--quick] [NAME...]
+    python -m benchmarks.baselines INDEX --environments DIR [--minutes 5] [--quick] [NAME...]
 
 Every script here is what a user of that tool would write. It gets the same class folders (train,
-val, test), the same file of ImageNet weights where it can read one, and as many whole epochs as
-fit into the same minutes; the answers it leaves are judged here, by one bootstrap over groups.
-Results are kept in docs/results/baselines, one JSON a tool. Quick: a tenth of the images, one
-epoch, nothing kept; that is also how the epochs were chosen.
+val, test), the same file of ImageNet weights where it can read one, and as many whole epochs as fit
+into the same minutes of processor (found beforehand on a tenth of the images); the answers it
+leaves are judged here, by one bootstrap over groups. Results are kept in docs/results/baselines,
+one JSON a tool. Quick: a tenth of the images, one epoch, nothing kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 import tokenize
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +32,7 @@ from benchmarks.machine import machine
 from brainlens.core.files import write_json
 from brainlens.core.places import weights_folder
 from brainlens.core.provenance import now
-from brainlens.data.index import SPLITS, Row, read_index, write_index
+from brainlens.data.index import SPLITS, Index, Row, read_index, write_index
 from brainlens.metrics.judgement import judge
 from brainlens.report.tables import aligned
 
@@ -44,30 +43,29 @@ LITE0 = "tf_efficientnet_lite0.in1k"
 
 @dataclass(frozen=True)
 class Tool:
-    """One tool, its script and how long it may learn."""
+    """One tool and what is to be said of it."""
 
     title: str
     environment: str  # a folder of --environments; "" is the one that runs this
     package: str  # whose version is told
-    epochs: int  # whole ones that fit the minutes
     weights: str  # how it begins
     reports: str  # what it says by itself of its test images
 
 
 TOOLS = {
-    "brainlens": Tool("brainlens `--recipe lite0`", "", "brainlens", 4, LITE0,
+    "brainlens_lite0": Tool("brainlens `--recipe lite0`", "", "brainlens", LITE0,
                       "accuracy and 4 figures more, 5 a class, each with an interval over patients "
                       "and twins; leaks of the split refused; calibration; a page"),
-    "fastai_lite0": Tool("fastai, EfficientNet-Lite0", "fastai", "fastai", 2, LITE0,
+    "fastai_lite0": Tool("fastai, EfficientNet-Lite0", "fastai", "fastai", LITE0,
                          "loss, accuracy, precision and recall a class; no interval, no leak"),
-    "timm_lite0": Tool("timm's training script, EfficientNet-Lite0", "", "timm", 3, LITE0,
+    "timm_lite0": Tool("timm's training script, EfficientNet-Lite0", "", "timm", LITE0,
                        "accuracy; no interval, no leak"),
     "autogluon_lite0": Tool("AutoGluon MultiModal, EfficientNet-Lite0", "autogluon",
-                            "autogluon.multimodal", 2, LITE0,
+                            "autogluon.multimodal", LITE0,
                             "the metrics asked for by name; no interval, no leak"),
-    "monai_densenet121": Tool("MONAI, DenseNet121", "", "monai", 3, "none",
+    "monai_densenet121": Tool("MONAI, DenseNet121", "", "monai", "none",
                               "accuracy, AUC, F1; no interval, no leak"),
-    "keras_densenet121": Tool("Keras, DenseNet121 (seed A)", "keras", "keras", 1, "none",
+    "keras_densenet121": Tool("Keras, DenseNet121 (seed A)", "keras", "keras", "none",
                               "loss and accuracy; no interval, no leak"),
 }  # fmt: skip
 
@@ -79,35 +77,52 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(TOOLS)}; default: all")
     parser.add_argument("--environments", type=Path, help="the folder of virtual environments")
     parser.add_argument("--partial", default="", help="a label that is left out, as in train")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of training")
     parser.add_argument("--quick", action="store_true", help="only prove that they run")
-    options = parser.parse_args()
-    rows = [row for row in read_index(options.index).rows if row.label != options.partial]
-    print(f"{len(rows)} images of {options.index}")
+    options = parser.parse_intermixed_args()
+    held = read_index(options.index)
+    held = Index(tuple(row for row in held.rows if row.label != options.partial), held.folder)
+    print(f"{len(held.rows)} images of {options.index}")
     for name in options.names or TOOLS:
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder)
-            files = lay(rows, options.index.resolve().parent, place / "data", options.quick)
-            python = python_of(TOOLS[name], options.environments)
-            found = run(name, python, place, files, 1 if options.quick else TOOLS[name].epochs)
-        print(aligned([list(found), [_text(value) for value in found.values()]]), flush=True)
-        if not options.quick:
+        python = python_of(TOOLS[name], options.environments)
+        if options.quick:
+            found = trained(name, python, held, epochs=1, every=10)
+        else:
+            epochs = fitting(name, python, held, options.minutes)
+            found = trained(name, python, held, epochs=epochs, every=1)
             write_json(RESULTS / f"{name}.json", found)
+        print(aligned([list(found), [_text(value) for value in found.values()]]), flush=True)
+
+
+def fitting(name: str, python: Path, index: Index, minutes: float) -> int:
+    """As many whole epochs as fit, judged by two epochs more of a tenth of the images."""
+    one, three = (
+        trained(name, python, index, epochs=epochs, every=10)["processor minutes"]
+        for epochs in (1, 3)
+    )
+    return max(1, int(minutes / (10 * (three - one) / 2)))
+
+
+def trained(name: str, python: Path, index: Index, *, epochs: int, every: int) -> dict[str, Any]:
+    """One tool on every n-th image of each side, in a folder of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = lay(index, Path(folder) / "data", every)
+        return run(name, python, Path(folder), files, epochs)
 
 
 def _text(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def lay(rows: Sequence[Row], source: Path, folder: Path, quick: bool) -> dict[str, Row]:
-    """Class folders of links under train, val and test, and their index; the row of each name."""
+def lay(index: Index, folder: Path, every: int) -> dict[str, Row]:
+    """Class folders of links to every n-th image of a side, and their index; each name's row."""
     held = {}
     for split in SPLITS:
-        own = [row for row in rows if row.split == split]
-        for number, row in enumerate(own[:: 10 if quick else 1]):
+        for number, row in enumerate(index.of(split)[::every]):
             name = f"{split}-{number:05d}{Path(row.path).suffix.lower()}"
             place = folder / split / row.label / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.symlink_to((source / row.path).resolve())
+            place.symlink_to(index.file(row).resolve())
             held[name] = dataclasses.replace(row, path=place.relative_to(folder).as_posix())
     write_index(list(held.values()), folder, folder / "index.csv")
     return held
