@@ -4,7 +4,8 @@
 
 Each table stands between `<!-- table: FOLDER -->` and `<!-- end -->` of a page under docs/ or of
 the README, and is made of the JSON files in docs/results/FOLDER: evaluations (as `brainlens
-evaluate` writes metrics.json), reproductions (reproduce.json), or what tools/model_tables.py reads.
+evaluate` writes metrics.json), reproductions (reproduce.json), or what tools/model_tables.py and
+tools/bench_table.py read.
 A test makes the tables again and compares.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from tools import bench_table
 from tools.model_tables import backbones, compared, poor
 from tools.study_table import markdown
 
@@ -102,7 +104,11 @@ def table(folder: str) -> str:
         for path in sorted((RESULTS / folder).glob("*.json"))
     }
     first = next(iter(held.values()))
-    if first["kind"] == "comparison":
+    if folder == "bench":
+        head, *rows = bench_table.benchmarks(held)
+    elif folder == "baselines":
+        head, *rows = bench_table.baselines(held)
+    elif first["kind"] == "comparison":
         head, *rows = compared(held)
     elif folder == "backbones":
         head, *rows = backbones(held)

@@ -23,7 +23,8 @@ from brainlens.core.interpolation import Kernel
 from brainlens.core.png import write_png
 from brainlens.core.progress import say
 from brainlens.core.provenance import command_line, now
-from brainlens.core.slices import Slice, find_scans, is_scan, read_slices
+from brainlens.core.scanfiles import find_scans, is_scan, read_slices
+from brainlens.core.slices import Slice
 from brainlens.generative.enlarging import TILE, bands
 from brainlens.generative.generators import Generator, interpolation
 from brainlens.generative.pictures import Picture, of_slice, read_picture
