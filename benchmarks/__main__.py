@@ -53,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "backbones": backbones.measure,
     "predicting": predicting.measure,
     "serve": serve.measure,
+    "serve-soak": serve.measure_soak,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 
