@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import bench_table
-from tools.model_tables import backbones, compared, poor
+from tools.model_tables import UNREACHABLE, backbones, compared, poor, seeds
 from tools.study_table import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,11 +77,14 @@ def seen(column: dict[str, Any]) -> str:
 def reproduction(name: str, document: dict[str, Any]) -> list[list[str]]:
     """A reproduction as one row, or as one a column where it is between sets."""
     columns, link = document["columns"], f"[{name}.json]({name}.json)"
+    backbone = document["settings"]["backbone"]
     results = [column["result"] for column in columns]
     accuracy = [percent(result["metrics"]["accuracy"]) for result in results]
     tested = [f"{result['images']} / {result['groups']}" for result in results]
     if document["published"]:
         changed = ", ".join(f"`{key} = {value}`" for key, value in document["changed"].items())
+        if document["changed"].get("weights") == "none" and backbone in UNREACHABLE:
+            changed = f"WEIGHTS NOT REACHABLE, from scratch: {changed}"
         told = document["published"]["accuracy"]
         return [[
             f"`{document['recipe']}`", f"{100 * told:.1f}" if told else "none", accuracy[0],
@@ -112,6 +115,8 @@ def table(folder: str) -> str:
         head, *rows = compared(held)
     elif folder == "backbones":
         head, *rows = backbones(held)
+    elif folder == "seeds":
+        head, *rows = seeds(held)
     elif "degraded" in first:
         head, *rows = poor(held)
     elif first["kind"] == "reproduction":
