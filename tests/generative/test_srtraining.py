@@ -25,7 +25,7 @@ from brainlens.generative.srtraining import train
 
 SMALL = SrConfig(
     blocks=1, features=8, growth=32, start="none", patch=32, batch_size=2, pixel_steps=4,
-    gan_steps=0, every=2, val_images=2, learning_rate=1e-3, device="cpu",
+    gan_steps=0, every=2, val_images=2, learning_rate=1e-3, device="cpu", precision="32-true",
 )  # fmt: skip
 
 
@@ -110,6 +110,16 @@ def test_the_second_phase_runs_and_interpolates(shared: Path, tmp_path: Path) ->
         expected = torch.lerp(states["psnr"][key].float(), states["gan"][key].float(), 0.25)
         torch.testing.assert_close(value.float(), expected, atol=2e-3, rtol=1e-2)
     assert not torch.equal(states["psnr"]["conv_last.weight"], states["gan"]["conv_last.weight"])
+
+
+def test_bf16_trains_too_and_is_judged_in_fp32(tmp_path: Path) -> None:
+    config = dataclasses.replace(SMALL, precision="bf16-mixed")
+    done = train(draw(tmp_path / "scans"), tmp_path / "run", config)
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").read_text().splitlines()))
+    # The file holds matrices in half precision, so a little is lost between the two.
+    assert done.figures["psnr"]["psnr"] == pytest.approx(
+        max(float(row["psnr"]) for row in rows), abs=0.05
+    )
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(
