@@ -30,7 +30,7 @@ from brainlens.generative.enlarging import TILE, bands
 from brainlens.generative.generators import open_generator, read_state
 from brainlens.generative.pictures import Picture, read_picture
 from brainlens.generative.rrdb import RRDBNet, initialise
-from brainlens.generative.tiles import OVERLAP
+from brainlens.generative.tiles import OVERLAP, tile_count
 
 
 def measure_speed(quick: bool) -> list[dict[str, Any]]:
@@ -57,6 +57,46 @@ def measure_memory(quick: bool) -> list[dict[str, Any]]:
         whole = [1, 2, 4, 8, 17, 34]  # tiles a side, none of them cut: 256 to 8,176 px
         sizes = [80, 160] if quick else [n * (TILE - OVERLAP) + OVERLAP for n in whole]
         return memory(weights, Path(name), sizes)
+
+
+def measure_whole(quick: bool) -> list[dict[str, Any]]:
+    """`brainlens upscale` of a large picture from end to end, against one of a single tile.
+
+    Six blocks, as the recipe `sr-mri` trains, in the number format that the command chooses.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        weights = write(folder / "small.safetensors", blocks=1 if quick else 6)
+        single, whole = ((64, 64), (160, 120)) if quick else ((TILE, TILE), (4000, 3000))
+        base, large = (enlarged_file(weights, folder, size) for size in (single, whole))
+    tiles = tile_count(whole[1], whole[0], TILE)
+    what = f"brainlens upscale, {whole[0]} x {whole[1]} px, {tiles} tiles, against one tile"
+    return [
+        {"what": f"{what}, peak memory", "ours": large[0], "baseline": base[0], "unit": "MB",
+         "ratio": large[0] / base[0], "wanted": "about the same"},
+        {"what": f"{what}, processor time", "ours": large[1], "baseline": base[1], "unit": "s",
+         "ratio": large[1] / base[1], "wanted": f"about {tiles} times a tile, start apart"},
+    ]  # fmt: skip
+
+
+def enlarged_file(weights: Path, folder: Path, size: tuple[int, int]) -> tuple[float, float]:
+    """Peak MB and seconds of the processor of the command on a smooth RGB picture of this size."""
+    width, height = size
+    path = folder / f"{width}x{height}.png"
+    ramp = np.add.outer(np.arange(height), np.arange(width)) % 256
+    Image.fromarray(np.repeat(ramp[..., None], 3, 2).astype(np.uint8)).save(path)
+    command = [sys.executable, "-m", "brainlens.cli", "upscale", str(path), "-o",
+               str(folder / "out"), "--weights", str(weights), "--device", "cpu"]  # fmt: skip
+    code = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
+        "capture_output=True); used = resource.getrusage(resource.RUSAGE_CHILDREN); "
+        "print(used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True
+    )
+    peak, seconds = done.stdout.split()
+    return float(peak), float(seconds)
 
 
 def write(path: Path, blocks: int) -> Path:
