@@ -48,6 +48,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "upscale-speed": upscale.measure_speed,
     "upscale-tiles": upscale.measure_tiles,
     "upscale-memory": upscale.measure_memory,
+    "upscale-whole": upscale.measure_whole,
     "style": style.measure,
     "synth": synth.measure,
     "backbones": backbones.measure,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -84,6 +85,8 @@ def test_every_output_is_marked(tmp_path: Path) -> None:
     assert beside["mark"] == MARK
     assert beside["method"] == "nearest"
     assert (beside["width"], beside["height"]) == (32, 32)
+    assert beside["precision"] == "32-true"
+    assert beside["source_digest"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_tiles_of_a_network_are_the_untiled_picture(small_weights: Path) -> None:

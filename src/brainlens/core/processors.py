@@ -1,8 +1,11 @@
-"""Owns how many processors there are for this process."""
+"""Owns what the processors of this process are: how many, and in which number format they work."""
 
 from __future__ import annotations
 
 import os
+from typing import Literal
+
+Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
 
 def cores() -> int:
@@ -10,3 +13,23 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def choose_precision(wanted: Precision, device: str) -> Precision:
+    """bf16 where the hardware has it, else fp32: emulated bf16 is many times slower."""
+    if wanted != "auto":
+        return wanted
+    if device != "cuda":
+        return "bf16-mixed" if multiplies_bf16() else "32-true"
+    import torch
+
+    return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+
+
+def multiplies_bf16() -> bool:
+    """Whether the processor multiplies bf16 itself (AVX-512 BF16 or AMX)."""
+    try:
+        with open("/proc/cpuinfo") as stream:
+            return any("avx512_bf16" in line or "amx_bf16" in line for line in stream)
+    except OSError:
+        return False
