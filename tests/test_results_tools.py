@@ -14,12 +14,8 @@ from benchmarks.audit_precision import Found, figures, listed
 from brainlens.data.sample import SAMPLE_DIR
 from brainlens.data.twins import Twin
 from brainlens.deploy.classifier import Classifier
-<<<<<<< HEAD
 from tools.bench_table import holds
-from tools.model_tables import backbones
-=======
 from tools.model_tables import RESULTS, backbones, seeds
->>>>>>> recipes
 from tools.seed_leaks import Protocol, augmented, measure, of, table
 
 
