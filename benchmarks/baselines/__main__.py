@@ -91,7 +91,7 @@ def main() -> None:
             epochs = fitting(name, python, held, options.minutes)
             found = trained(name, python, held, epochs=epochs, every=1)
             write_json(RESULTS / f"{name}.json", found)
-        print(aligned([list(found), [_text(value) for value in found.values()]]), flush=True)
+        print(aligned([[key, _text(value)] for key, value in found.items()]), flush=True)
 
 
 def fitting(name: str, python: Path, index: Index, minutes: float) -> int:

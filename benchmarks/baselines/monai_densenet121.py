@@ -13,7 +13,6 @@ from monai.data import DataLoader, Dataset, decollate_batch
 from monai.metrics import ConfusionMatrixMetric, ROCAUCMetric
 from monai.networks.nets import DenseNet121
 from monai.transforms import (
-    Activations,
     AsDiscrete,
     Compose,
     EnsureChannelFirst,
@@ -54,7 +53,7 @@ train = DataLoader(Slices("train", Compose([*read, *vary])), batch_size=32, shuf
 val, test = (DataLoader(Slices(side, Compose(read)), batch_size=64) for side in ("val", "test"))
 model = DenseNet121(spatial_dims=2, in_channels=1, out_channels=len(labels))
 optimizer = torch.optim.Adam(model.parameters(), 1e-4)
-softmax, one_hot = Activations(softmax=True), AsDiscrete(to_onehot=len(labels))
+one_hot = AsDiscrete(to_onehot=len(labels))
 
 
 def judge(loader):
