@@ -23,7 +23,7 @@ function answer(reading, one) {
     one.candidates.length
       ? make("ul", { className: "chips" }, one.candidates.map((label) => make("li", {}, labelWords(label))))
       : make("p", {}, t("set.empty")),
-    make("p", { className: "quiet" }, t(reading.studies[one.study].slices.length > 1 ? "set.study" : "set.why", { p })),
+    make("p", { className: "quiet" }, t(besides(reading.studies[one.study]) ? "set.study" : "set.why", { p })),
   ],
   make("h3", {}, t("flags")),
   one.flags.length
@@ -31,6 +31,9 @@ function answer(reading, one) {
     : make("p", { className: "quiet" }, t("flags.none")),
   one.similar.length ? similar(one.similar) : null);
 }
+
+/** Whether slices of a study were judged with their neighbours in mind: pictures never are. */
+const besides = (study) => study.kind !== "picture" && study.slices.length > 1;
 
 function bars(one) {
   const ranked = Object.entries(one.probabilities).sort((a, b) => b[1] - a[1]);
