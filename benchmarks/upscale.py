@@ -10,7 +10,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from benchmarks.turns import in_turn
+from benchmarks.turns import clock_of, in_turn
 from brainlens.core.places import shared_folder
 from brainlens.core.png import write_png
 from brainlens.deploy.upscaler import export, open_exported
@@ -140,12 +139,13 @@ def engines(weights: Path, folder: Path, side: int, repeats: int) -> list[dict[s
     if auto.precision == "bf16-mixed":
         ways["our pass, bf16 channels-last"] = lambda: auto.enlarge(x)
         ways["OpenVINO bf16, latency"] = lambda: chosen.enlarge(x)
-    median = in_turn(ways, repeats)
+    timed, clock = clock_of(threads)
+    median = in_turn(ways, repeats, clock)
     base = median.pop("eager")
     median["OpenVINO fp32, throughput"] /= len(queue)
     return [
         {
-            "what": f"{name} against eager fp32, {side} to {4 * side} px, {threads} threads",
+            "what": f"{name} against eager fp32, {side} to {4 * side} px, {timed}",
             "ours": value,
             "baseline": base,
             "unit": "s",
@@ -190,16 +190,15 @@ def tiling(weights: Path, side: int, tile: int) -> dict[str, Any]:
     pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     picture = Picture("noise", pixels, 0, 255)
     generator = open_generator(weights=weights, device="cpu")
-    seconds: dict[int, list[float]] = {tile: [], side: []}
-    for _ in range(2):
-        for size, found in seconds.items():
-            start = time.perf_counter()
-            for _ in bands(picture, generator, tile=size):
-                pass
-            found.append(time.perf_counter() - start)
-    ours, whole = min(seconds[tile]), min(seconds[side])
+    timed, clock = clock_of(torch.get_num_threads())
+
+    def cut(size: int) -> Callable[[], object]:
+        return lambda: list(bands(picture, generator, tile=size, quiet=True))
+
+    seconds = in_turn({"tiles": cut(tile), "at once": cut(side)}, 2, clock)
+    ours, whole = seconds["tiles"], seconds["at once"]
     return {
-        "what": f"{side} px picture in tiles of {tile} against at once",
+        "what": f"{side} px picture in tiles of {tile} against at once, {timed}",
         "ours": ours,
         "baseline": whole,
         "unit": "s",

@@ -100,6 +100,21 @@ def test_tiles_of_a_network_are_the_untiled_picture(small_weights: Path) -> None
     assert np.abs(at_once - in_tiles).max() <= 1
 
 
+def test_a_large_picture_waits_in_a_file_and_its_tiles_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    file = save(tmp_path / "a.png", pixels)
+    held = read_picture(file)
+    monkeypatch.setattr("brainlens.generative.pictures._SPARED", pixels.nbytes)
+    waiting = read_picture(file)
+    assert isinstance(waiting.pixels, np.memmap)
+    assert not isinstance(held.pixels, np.memmap)
+    for place in ((0, 30, 0, 30), (10, 40, 20, 50), (0, 30, 0, 30)):
+        np.testing.assert_array_equal(waiting.tile(*place), held.tile(*place))
+    np.testing.assert_array_equal(enlarged(waiting, NEAREST), pixels.repeat(4, 0).repeat(4, 1))
+
+
 def test_rows_come_before_the_picture_is_whole() -> None:
     pixels = np.zeros((500, 70, 1), np.uint8)
     heights = [len(rows) for rows in bands(Picture("a", pixels, 0, 255), NEAREST, tile=64)]
