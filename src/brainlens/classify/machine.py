@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
 
 from brainlens.core.allocator import keep_freed_memory as keep_freed_memory
 from brainlens.core.errors import ConfigError
+from brainlens.core.processors import cores
 
 Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
@@ -29,6 +33,18 @@ def choose_precision(wanted: Precision, device: str) -> Precision:
         return wanted
     native = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16()
     return "bf16-mixed" if native else "32-true"
+
+
+@contextmanager
+def one_thread_each() -> Iterator[ThreadPoolExecutor]:
+    """Workers, one a processor, whose torch calls stay in one thread: for much small work."""
+    before = torch.get_num_threads()
+    many = min(before, cores())
+    try:
+        with ThreadPoolExecutor(many, initializer=lambda: torch.set_num_threads(1)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(before)  # else threads begun later would start with the workers' 1
 
 
 def _cpu_has_bf16() -> bool:
