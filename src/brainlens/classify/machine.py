@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +15,7 @@ from brainlens.core.allocator import keep_freed_memory as keep_freed_memory
 from brainlens.core.errors import ConfigError
 from brainlens.core.processors import Precision as Precision
 from brainlens.core.processors import choose_precision as choose_precision
+from brainlens.core.processors import cores
 
 
 def choose_device(name: str = "auto") -> str:
@@ -21,6 +25,18 @@ def choose_device(name: str = "auto") -> str:
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda: torch sees no GPU here. Use device=cpu or auto")
     return name
+
+
+@contextmanager
+def one_thread_each() -> Iterator[ThreadPoolExecutor]:
+    """Workers, one a processor, whose torch calls stay in one thread: for much small work."""
+    before = torch.get_num_threads()
+    many = min(before, cores())
+    try:
+        with ThreadPoolExecutor(many, initializer=lambda: torch.set_num_threads(1)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(before)  # else threads begun later would start with the workers' 1
 
 
 def describe(device: str, precision: str) -> dict[str, Any]:
