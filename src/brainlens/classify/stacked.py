@@ -98,7 +98,8 @@ class Part:
         for rule, tensors, head in self.groups:
             config = self.movers.configs[head]
             own = Numbers(share * self.movers.rates[head], config.weight_decay, config.momentum)
-            rule(*tensors, own)
+            w, g, first, second, steps = tensors
+            rule(w, g, first, second, steps, own)
 
 
 def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:

@@ -13,7 +13,7 @@ import re
 import stat
 import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,8 +88,11 @@ def own_grey(data: bytes) -> NDArray[np.uint8] | None:
         return None
     import cv2
 
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    return pixels if pixels is not None and pixels.ndim == 2 and pixels.dtype == np.uint8 else None
+    pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 2 or pixels.dtype != np.uint8:
+        return None
+    found: NDArray[np.uint8] = pixels
+    return found
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:

@@ -38,7 +38,7 @@ class Trees:
 
 
 def binned(x: Floats) -> Integers:
-    """(N, F) numbers to bins of about equally many images, in order; equal numbers stay together."""
+    """(N, F) numbers to bins of about equally many images, in order; equal ones stay together."""
     columns = []
     for column in x.T:
         edges = np.unique(column)

@@ -285,4 +285,5 @@ def _ellipse(masks: Mask) -> tuple[Floats, Floats]:
     scale = np.sqrt(one * (n - one) * other * (n - other))
     agreement = (both * n - one * other) / np.maximum(scale, 1e-6)
     some = one >= 10
-    return np.where(some & (scale > 0), agreement, 0), np.where(some, both / np.maximum(other, 1), 0)
+    filled = np.where(some, both / np.maximum(other, 1), 0)
+    return np.where(some & (scale > 0), agreement, 0), filled

@@ -48,7 +48,7 @@ def beside(table: Array, judged: Array, background: int) -> Array:
     odds = np.log((1 - none) / none)
     mixed = odds.copy()
     reach = max(1, len(odds) // HEAD)
-    for i in np.flatnonzero(judged):
+    for i in map(int, np.flatnonzero(judged)):
         near = [j for j in range(max(0, i - reach), min(len(odds), i + reach + 1)) if judged[j]]
         mixed[i] += sum((reach + 1 - abs(j - i)) * (odds[j] - odds[i]) for j in near) / (
             (reach + 1) ** 2
