@@ -44,7 +44,7 @@ def test_a_card_of_one_language_says_so_in_the_other(page: Any) -> None:
 def test_a_study_says_how_it_is_pooled_and_why_slices_were_not_judged(page: Any) -> None:
     rng = np.random.default_rng(8)
     noise = rng.integers(60, 255, HEAD.shape)
-    planes = [HEAD, noise, HEAD // 2, HEAD // 3, noise]
+    planes: list[Any] = [HEAD, noise, HEAD // 2, HEAD // 3, noise]
     give(page, ("v.nii.gz", nifti(np.stack(planes, 2).astype(np.int16))))
     said = text(page, ".studies")
     assert "The mean of slices #1, #3, #4." in said

@@ -20,7 +20,7 @@ import numpy as np
 from brainlens.core.errors import ImageError, TooLargeError
 from brainlens.core.images import open_image
 from brainlens.core.packed import GZIP, gunzip
-from brainlens.core.slices import read_slices
+from brainlens.core.scanfiles import read_slices
 from brainlens.data.scans import shows_something
 from brainlens.deploy.service import archives, headers
 from brainlens.deploy.service.planes import Plane, digest_of, of_picture, of_slice
