@@ -88,6 +88,7 @@ def own_grey(data: bytes) -> NDArray[np.uint8] | None:
         return None
     import cv2
 
+    pixels: NDArray[np.uint8] | None
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     return pixels if pixels is not None and pixels.ndim == 2 and pixels.dtype == np.uint8 else None
 

@@ -165,9 +165,7 @@ def _frames(
     return _swapped(_pick(one.frames, pairs.i), _turned(second.frames, pairs), laid.swap)
 
 
-def _small(
-    one: Descriptors, second: Descriptors, pairs: Pairs, laid: _Laid
-) -> tuple[Array, Array]:
+def _small(one: Descriptors, second: Descriptors, pairs: Pairs, laid: _Laid) -> tuple[Array, Array]:
     """The frames of pairs at 64 x 64 in 0..1, reference first."""
     a, b = halved(_pick(one.frames, pairs.i)), halved(_pick(second.frames, pairs.j))
     a, b = _swapped(a, _turn(b, pairs), laid.swap)

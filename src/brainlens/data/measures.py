@@ -107,10 +107,11 @@ def _frame(grey: Grey) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0  # most pictures are dark at their edges
     levels *= levels
     squares = levels @ columns, rows @ levels
-    spreads = [np.sqrt(np.maximum(square - mean * mean, 0))
-               for square, mean in zip(squares, (down, across), strict=True)]  # fmt: skip
-    (low, left), (top, right) = spreads, (each[::-1] for each in spreads)
-    deep = [_depth(*side) for side in zip(sides, (low, top, left, right), strict=True)]
+    y, x = (
+        np.sqrt(np.maximum(square - mean * mean, 0))
+        for square, mean in zip(squares, (down, across), strict=True)
+    )  # spread of each line
+    deep = [_depth(*side) for side in zip(sides, (y, y[::-1], x, x[::-1]), strict=True)]
     return deep[0], deep[1], deep[2], deep[3]
 
 
@@ -284,5 +285,6 @@ def _ellipse(masks: Mask) -> tuple[Floats, Floats]:
     both, other = (ellipse & masks).sum((1, 2)), ellipse.sum((1, 2))
     scale = np.sqrt(one * (n - one) * other * (n - other))
     agreement = (both * n - one * other) / np.maximum(scale, 1e-6)
+    filled = both / np.maximum(other, 1)
     some = one >= 10
-    return np.where(some & (scale > 0), agreement, 0), np.where(some, both / np.maximum(other, 1), 0)
+    return np.where(some & (scale > 0), agreement, 0), np.where(some, filled, 0)

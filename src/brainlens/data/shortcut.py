@@ -109,9 +109,7 @@ def shortcut(
     together, apart = _out_of_fold(forest.binned(_table(known)), y, len(classes), folds, seed)
     right = together == y
     k = len(classes)
-    alone = {
-        name: _balanced(guess == y, y, k) for name, guess in zip(FEATURES, apart, strict=True)
-    }
+    alone = {name: _balanced(guess == y, y, k) for name, guess in zip(FEATURES, apart, strict=True)}
     return Shortcut(
         images=len(y),
         groups=int(g.max()) + 1,
@@ -181,9 +179,7 @@ def _out_of_fold(
     apart = np.full(bins.T.shape, -1)
     for number, (train, test) in enumerate(folds):
         random = generator(seed, "forest", number)
-        many = forest.forest(
-            bins[train], y[train], k, trees=_TREES, depth=_DEPTH, random=random
-        )
+        many = forest.forest(bins[train], y[train], k, trees=_TREES, depth=_DEPTH, random=random)
         seen = np.broadcast_to(bins[test], (_TREES, len(test), bins.shape[1]))
         together[test] = many.classes(seen).mean(0).argmax(1)
         one = forest.alone(single[:, train], y[train], k, depth=_DEPTH_ALONE)
