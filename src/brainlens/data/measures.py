@@ -99,17 +99,20 @@ def colourfulness(image: Image.Image) -> float:
 
 def _frame(grey: Grey) -> tuple[int, int, int, int]:
     """Pixels to cut at top, bottom, left and right so that no frame is left."""
-    levels = grey.astype(np.float32)
-    rows, columns = (np.full(n, 1 / n, np.float32) for n in grey.shape)
-    down, across = levels @ columns, rows @ levels  # mean of each line
+    import cv2
+
+    down, across = (
+        cv2.reduce(grey, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel() for axis in (1, 0)
+    )  # mean of each line
     sides = (down, down[::-1], across, across[::-1])
     if max(mean[: _outer(len(mean))].max() for mean in sides) < _STEP:
         return 0, 0, 0, 0  # most pictures are dark at their edges
-    levels *= levels
-    squares = levels @ columns, rows @ levels
+    squares = grey.astype(np.float32)
+    squares *= squares
+    rows, columns = (np.full(n, 1 / n, np.float32) for n in grey.shape)
     y, x = (
         np.sqrt(np.maximum(square - mean * mean, 0))
-        for square, mean in zip(squares, (down, across), strict=True)
+        for square, mean in ((squares @ columns, down), (rows @ squares, across))
     )  # spread of each line
     deep = [_depth(*side) for side in zip(sides, (y, y[::-1], x, x[::-1]), strict=True)]
     return deep[0], deep[1], deep[2], deep[3]
