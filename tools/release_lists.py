@@ -40,6 +40,10 @@ PURPOSES = {
     "onnx": ("writing exports", "export compares its logits with the run's before it writes"),
     "onnxruntime": ("answering: predict and serve", "parity with torch at every export"),
     "onnxscript": ("torch's exporter needs it", "parity with torch at every export"),
+    "opencv-python-headless": (
+        "shrinking, counting and parting pictures in the audit; decoding grey JPEGs there",
+        "tests/core/test_images.py holds it against Pillow; tests/data/test_quality.py",
+    ),
     "openvino": ("ESRGAN exports at work", "parity in tests/deploy/test_upscaler.py"),
     "packaging": ("the doctor compares versions", "tests/doctor"),
     "pillow": ("decoding images", "damaged and mutated files in tests/core, tests/data"),
@@ -50,10 +54,7 @@ PURPOSES = {
         "real files where the shared scans are",
     ),
     "safetensors": ("weights without code in them", "digests; load refuses strange shapes"),
-    "scikit-learn": (
-        "the shortcut check, the context of a dense head",
-        "tests/data, tests/classify",
-    ),
+    "scikit-learn": ("the context of a dense head", "tests/classify"),
     "scipy": ("exact tests, filters", "tests/metrics"),
     "spandrel": ("ESRGAN checkpoints of every dialect", "tests/generative; code in files refused"),
     "tensorboard": ("logs of a training", "not used for answers"),

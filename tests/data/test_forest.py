@@ -34,12 +34,12 @@ def test_classes_count_alike_however_rare() -> None:
     assert tree.classes(np.zeros((1, 1, 1), np.int64))[0, 0] == pytest.approx([0.5, 0.5])
 
 
-def test_too_few_images_are_no_side_of_a_split() -> None:
-    x = np.arange(20.0)[:, None]
-    y = np.array([1] * 2 + [0] * 18)  # the rare class weighs 5 each: 10 against 10
-    y[1] = 0
-    tree = alone(binned(x).T[:, :, None], np.zeros(20, np.int64), 2, depth=1)
-    assert tree.limits[0].tolist() == [[BINS]]  # one class alone: nothing to part
+def test_fewer_than_five_images_are_no_side_of_a_split() -> None:
+    for few, split in ((4, BINS), (5, 0)):
+        x = np.array([0.0] * few + [1.0] * 15)
+        y = (x > 0).astype(np.int64)
+        tree = alone(binned(x[:, None]).T[:, :, None], y, 2, depth=1)
+        assert tree.limits[0].tolist() == [[split]]
 
 
 @pytest.mark.parametrize("classes", [2, 4])

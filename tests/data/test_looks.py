@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from brainlens.core.errors import ImageError, IndexFileError
-from brainlens.core.images import open_image, read_grey
+from brainlens.core.images import read_grey
 from brainlens.data import look_store, looks
 from brainlens.data.audit import audit_index
-from brainlens.data.descriptor import describe, frame_of
+from brainlens.data.descriptor import Array, describe, frame_of
 from brainlens.data.index import Index
 from brainlens.data.indexing import index_folders
-from brainlens.data.looks import look_at
+from brainlens.data.looks import Task, look_at
 from brainlens.data.quality import measure
 from brainlens.data.sample import copy_to
 from brainlens.data.shortcut import facts, facts_of_row
@@ -45,13 +45,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Index:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are decoded, as they are."""
     names: list[str] = []
-    real = open_image
+    real = looks._picture
 
-    def counted(data: bytes, *, name: str) -> Image.Image:
-        names.append(name)
-        return real(data, name=name)
+    def counted(task: Task) -> tuple[Array, float]:
+        names.append(task.path)
+        return real(task)
 
-    monkeypatch.setattr("brainlens.data.looks.open_image", counted)
+    monkeypatch.setattr(looks, "_picture", counted)
     return names
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-BINS = 32  # of a feature, at most
-LEAST = 5.0  # images on either side of a split, weighted
+BINS = 64  # of a feature, at most
+LEAST = 5  # images on either side of a split
 
 
 @dataclass(frozen=True)
@@ -55,77 +55,82 @@ def forest(
     """A random forest of N images, bins (N, F)."""
     n, f = bins.shape
     drawn = random.integers(n, size=(trees, n))
-    weights = np.stack([np.bincount(one, minlength=n) for one in drawn]) * _balance(y, classes)
-    few = max(1, round(f**0.5))
-    nodes = 2**depth - 1
-    tried = random.random((trees, nodes, f)).argsort(-1).argsort(-1) < few
-    return grow(np.broadcast_to(bins, (trees, n, f)), y, classes, weights, depth, tried)
+    times = np.stack([np.bincount(one, minlength=n) for one in drawn])
+    varies = np.ptp(bins, axis=0) > 0  # a draw of constant features would split nothing
+    few = max(1, round(int(varies.sum()) ** 0.5))
+    lots = random.random((trees, 2**depth - 1, f)) + ~varies
+    tried = lots.argsort(-1)[:, :, :few]
+    return grow(np.broadcast_to(bins, (trees, n, f)), y, classes, times, depth, tried)
 
 
 def alone(bins: Integers, y: Integers, classes: int, *, depth: int) -> Trees:
     """One tree for each of F features, which sees that feature only; bins (F, N, 1)."""
-    weights = np.broadcast_to(_balance(y, classes), bins.shape[:2])
-    tried = np.ones((len(bins), 2**depth - 1, 1), np.bool_)
-    return grow(bins, y, classes, weights, depth, tried)
+    times = np.ones(bins.shape[:2], np.int64)
+    tried = np.zeros((len(bins), 2**depth - 1, 1), np.int64)
+    return grow(bins, y, classes, times, depth, tried)
 
 
 def grow(
-    bins: Integers, y: Integers, classes: int, weights: Floats, depth: int,
-    tried: NDArray[np.bool_],
-) -> Trees:  # fmt: skip
-    """Trees of these bins (T, N, F), image weights (T, N) and features tried (T, nodes, F)."""
+    bins: Integers, y: Integers, classes: int, times: Integers, depth: int, tried: Integers
+) -> Trees:
+    """Trees of bins (T, N, F); times (T, N) each image was drawn; tried (T, nodes, S) features."""
     t, n, _ = bins.shape
     node = np.zeros((t, n), np.int64)
     features, limits = [], []
     for level in range(depth):
-        nodes = 2**level
-        place = (np.arange(t)[:, None] * nodes + node) * BINS
-        asked = tried[:, nodes - 1 : 2 * nodes - 1]
-        feature, limit = _best(bins, y, classes, weights, place, asked)
+        asked = tried[:, 2**level - 1 : 2 ** (level + 1) - 1]
+        feature, limit = _best(bins, y, classes, times, node, asked)
         features.append(feature)
         limits.append(limit)
         node = _next(bins, node, feature, limit)
     leaves = 2**depth
     cell = ((np.arange(t)[:, None] * leaves + node) * classes + y).ravel()
-    table = np.bincount(cell, weights.ravel(), t * leaves * classes)
-    held = table.reshape(t, leaves, classes)
+    table = np.bincount(cell, times.ravel(), t * leaves * classes)
+    held = table.reshape(t, leaves, classes) * _balance(y, classes)
     return Trees(features, limits, held / np.maximum(held.sum(2, keepdims=True), 1e-12))
 
 
 def _best(
-    bins: Integers, y: Integers, classes: int, weights: Floats, place: Integers,
-    tried: NDArray[np.bool_],
-) -> tuple[Integers, Integers]:  # fmt: skip
+    bins: Integers, y: Integers, classes: int, times: Integers, node: Integers, asked: Integers
+) -> tuple[Integers, Integers]:
     """The best split of each node, (T, nodes) each; everything goes left where none helps."""
-    t, nodes, f = tried.shape
-    gains = np.empty((t, nodes, f, BINS))
-    flat = np.ascontiguousarray(weights).ravel()
-    for k in range(f):
-        cell = ((place + bins[:, :, k]) * classes + y).ravel()
-        table = np.bincount(cell, flat, t * nodes * BINS * classes)
-        left = table.reshape(t, nodes, BINS, classes).cumsum(2)
-        whole = left[:, :, -1:]
-        right = whole - left
-        here, there, total = left.sum(3), right.sum(3), whole.sum(3)
-        purity = (left**2).sum(3) / np.maximum(here, 1e-12)
-        purity += (right**2).sum(3) / np.maximum(there, 1e-12)
-        purity -= (whole**2).sum(3) / np.maximum(total, 1e-12)
-        fits = (np.minimum(here, there) >= LEAST) & tried[:, :, k, None]
-        gains[:, :, k] = np.where(fits, purity, 0)
-    best = gains.reshape(t, nodes, f * BINS).argmax(2)
-    helps = np.take_along_axis(gains.reshape(t, nodes, -1), best[:, :, None], 2)[:, :, 0] > 1e-9
-    return best // BINS, np.where(helps, best % BINS, BINS)
+    t, nodes, slots = asked.shape
+    balance = _balance(y, classes)[:, None, None]
+    gains = np.empty((t * nodes, slots, BINS))
+    place = ((y * t + np.arange(t)[:, None]) * nodes + node) * BINS
+    for slot in range(slots):
+        cell = place + _values(bins, node, asked[:, :, slot])
+        table = np.bincount(cell.ravel(), times.ravel(), classes * t * nodes * BINS)
+        left = table.reshape(classes, t * nodes, BINS).cumsum(2)
+        right = left[:, :, -1:] - left
+        fits = np.minimum(left.sum(0), right.sum(0)) >= LEAST
+        purity = _purity(left * balance) + _purity(right * balance)
+        gains[:, slot] = np.where(fits, purity - purity[:, -1:], 0)  # the last bin: no split
+    flat = gains.reshape(t, nodes, slots * BINS)
+    best = flat.argmax(2)[:, :, None]
+    helps = np.take_along_axis(flat, best, 2)[:, :, 0] > 1e-9
+    feature = np.take_along_axis(asked, best // BINS, 2)[:, :, 0]
+    return feature, np.where(helps, best[:, :, 0] % BINS, BINS)
+
+
+def _purity(held: Floats) -> Floats:
+    """Weight less Gini's impurity times weight, of nodes that hold these classes (K, ...)."""
+    return np.asarray((held * held).sum(0) / np.maximum(held.sum(0), 1e-12))
+
+
+def _values(bins: Integers, node: Integers, feature: Integers) -> Integers:
+    """The bin (T, N) of the feature that each image's node asks for."""
+    asked = np.take_along_axis(feature, node, 1)
+    return np.asarray(np.take_along_axis(bins, asked[:, :, None], 2)[:, :, 0])
 
 
 def _next(bins: Integers, node: Integers, feature: Integers, limit: Integers) -> Integers:
     """The node of each image one level down, (T, N)."""
-    asked = np.take_along_axis(feature, node, 1)
-    value = np.take_along_axis(bins, asked[:, :, None], 2)[:, :, 0]
-    return np.asarray(2 * node + (value > np.take_along_axis(limit, node, 1)))
+    right = _values(bins, node, feature) > np.take_along_axis(limit, node, 1)
+    return np.asarray(2 * node + right)
 
 
 def _balance(y: Integers, classes: int) -> Floats:
-    """(N,) weights with which all classes count alike, 1 on average."""
+    """(K,) weights with which all classes count alike."""
     counts = np.bincount(y, minlength=classes)
-    present = max(1, int((counts > 0).sum()))
-    return np.asarray((len(y) / (present * np.maximum(counts, 1)))[y])
+    return np.asarray(len(y) / (max(1, int((counts > 0).sum())) * np.maximum(counts, 1)))

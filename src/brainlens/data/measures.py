@@ -99,18 +99,22 @@ def colourfulness(image: Image.Image) -> float:
 
 def _frame(grey: Grey) -> tuple[int, int, int, int]:
     """Pixels to cut at top, bottom, left and right so that no frame is left."""
-    levels = grey.astype(np.float32)
-    rows, columns = (np.full(n, 1 / n, np.float32) for n in grey.shape)
-    down, across = levels @ columns, rows @ levels  # mean of each line
+    import cv2
+
+    down, across = (
+        cv2.reduce(grey, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F).ravel() for axis in (1, 0)
+    )  # mean of each line
     sides = (down, down[::-1], across, across[::-1])
     if max(mean[: _outer(len(mean))].max() for mean in sides) < _STEP:
         return 0, 0, 0, 0  # most pictures are dark at their edges
-    levels *= levels
-    squares = levels @ columns, rows @ levels
-    spreads = [np.sqrt(np.maximum(square - mean * mean, 0))
-               for square, mean in zip(squares, (down, across), strict=True)]  # fmt: skip
-    (low, left), (top, right) = spreads, (each[::-1] for each in spreads)
-    deep = [_depth(*side) for side in zip(sides, (low, top, left, right), strict=True)]
+    squares = grey.astype(np.float32)
+    squares *= squares
+    rows, columns = (np.full(n, 1 / n, np.float32) for n in grey.shape)
+    y, x = (
+        np.sqrt(np.maximum(square - mean * mean, 0))
+        for square, mean in ((squares @ columns, down), (rows @ squares, across))
+    )  # spread of each line
+    deep = [_depth(*side) for side in zip(sides, (y, y[::-1], x, x[::-1]), strict=True)]
     return deep[0], deep[1], deep[2], deep[3]
 
 
@@ -284,6 +288,6 @@ def _ellipse(masks: Mask) -> tuple[Floats, Floats]:
     both, other = (ellipse & masks).sum((1, 2)), ellipse.sum((1, 2))
     scale = np.sqrt(one * (n - one) * other * (n - other))
     agreement = (both * n - one * other) / np.maximum(scale, 1e-6)
+    filled = both / np.maximum(other, 1)
     some = one >= 10
-    filled = np.where(some, both / np.maximum(other, 1), 0)
-    return np.where(some & (scale > 0), agreement, 0), filled
+    return np.where(some & (scale > 0), agreement, 0), np.where(some, filled, 0)
