@@ -31,7 +31,7 @@ class Windows(nn.Conv2d):
         assert self.bias is not None
         x, weight, bias = _cast(x, self.weight, self.bias)
         rows = weight.permute(0, 2, 3, 1).flatten(1)  # (outputs, 25 inputs)
-        windows = _Unroll.apply(x, self.stride[0])
+        windows: Tensor = _Unroll.apply(x, self.stride[0])
         made = windows @ rows.mT  # (N * side * side, outputs)
         return (made + bias).view(len(x), side, side, -1).permute(0, 3, 1, 2)
 
