@@ -30,6 +30,7 @@ class Numbers:
 
 Tensors = list[Tensor]
 # Heads, their gradients, what the rule remembers of each (twice), steps taken so far.
+Kinds = tuple[Tensors, Tensors, Tensors, Tensors, Tensors]
 Rule = Callable[[Tensors, Tensors, Tensors, Tensors, Tensors, Numbers], None]
 
 
@@ -53,12 +54,12 @@ class Movers:
             config = self.configs[head]
             key = (config.optimizer, self.rates[head], config.weight_decay, config.momentum)
             alike[key].append((head, gradients[place]))
-        groups: list[tuple[Rule, list[Tensors], int]] = []
+        groups: list[tuple[Rule, Kinds, int]] = []
         for (name, *_), pairs in alike.items():
             kinds = (self.rows, self.first, self.second, self.steps)
             own, first, second, steps = ([kind[head] for head, _ in pairs] for kind in kinds)
             down = [gradient for _, gradient in pairs]
-            groups.append((RULES[name], [own, down, first, second, steps], pairs[0][0]))
+            groups.append((RULES[name], (own, down, first, second, steps), pairs[0][0]))
         return Part(self, groups)
 
     def end_epoch(self, values: Tensor) -> None:
@@ -91,7 +92,7 @@ class Part:
     """Some heads of a stack, in groups that agree in their numbers; good for one epoch."""
 
     movers: Movers
-    groups: list[tuple[Rule, list[Tensors], int]]  # the last: a head whose numbers are all's
+    groups: list[tuple[Rule, Kinds, int]]  # the last: a head whose numbers are all's
 
     def move(self, share: float = 1.0) -> None:
         """One step of each, at this share of its rate."""

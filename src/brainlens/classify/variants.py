@@ -59,7 +59,7 @@ class Layout:
         found, start = [], 0
         for shape in self.shapes:
             own = rows[..., start : start + math.prod(shape)]
-            found.append(own.view(*own.shape[:-1], *shape))
+            found.append(own.view(*rows.shape[:-1], *shape))
             start += math.prod(shape)
         return found
 
