@@ -160,7 +160,8 @@ def train(
 
     done = run_training(data, run, settings, overwrite=overwrite, resume=resume, later=own)
     for name, figures in done.figures.items():
-        click.echo(f"{name:<10} val PSNR {figures['psnr']:.2f} dB, perceptual {figures['vgg']:.4f}")
+        seen = f", perceptual {figures['vgg']:.4f}" if "vgg" in figures else ""
+        click.echo(f"{name:<10} val PSNR {figures['psnr']:.2f} dB{seen}")
     say(f"wrote {run} in {duration(done.seconds)}; next: brainlens upscale IMAGE -o enlarged "
         f"--weights {run / 'model.safetensors'}")  # fmt: skip
 

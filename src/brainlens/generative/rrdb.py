@@ -37,7 +37,7 @@ class DenseBlock(nn.Module):
         self.conv5 = _convolution(features + 4 * growth, features)
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = [x]  # each (N, features or growth, H, W)
+        seen = [x.to(self.conv5.weight.dtype)]  # each (N, features or growth, H, W)
         for k in range(4):
             convolution = getattr(self, f"conv{k + 1}")
             seen.append(_leaky(convolution(torch.cat(seen, 1))))
@@ -75,12 +75,13 @@ class RRDBNet(nn.Module):
         self.conv_last = _convolution(features, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        first = self.conv_first(x).to(self.conv_hr.weight.dtype)  # (N, F, H, W)
+        first = self.conv_first(x)  # (N, F, H, W)
         return self.enlarge(first, self.body(first))
 
     def enlarge(self, first: Tensor, body: Tensor) -> Tensor:
         """From the features before and after the blocks to the picture."""
-        h = first + self.conv_body(body)
+        inner = self.conv_hr.weight.dtype
+        h = (first + self.conv_body(body.to(inner))).to(inner)
         for k in range(self.doublings):
             h = F.interpolate(h, scale_factor=2.0, mode="nearest")
             h = _leaky(getattr(self, f"conv_up{k + 1}")(h))  # (N, F, 2H, 2W), then 4H, 4W
@@ -90,7 +91,10 @@ class RRDBNet(nn.Module):
 
 
 def halved(network: RRDBNet) -> RRDBNet:
-    """The network in bf16, but for its ends: a grey level is finer than a bf16 number near 1."""
+    """The network in bf16, but for its ends and the sums between blocks, which stay fp32.
+
+    A grey level is finer than a bf16 number near 1, and a hundred rounded sums would add up.
+    """
     for name, module in network.named_children():
         if name not in ("conv_first", "conv_last"):
             module.bfloat16()

@@ -189,7 +189,7 @@ class SrLoop(pl.LightningModule):
         coarse, sharp = (one.to(self.device) for one in self.val_pairs[number])
         with torch.autocast(self.device.type, enabled=False):
             restored = (restore(coarse).clamp(0, 1) * 255).round() / 255
-            vgg = float(self.perceptual(restored, sharp)) if self.judge else 0.0
+            vgg = float(self.perceptual(restored, sharp)) if self.judge else float("nan")
         inside = (..., slice(4, -4), slice(4, -4))
         error = float(((restored - sharp)[inside] ** 2).mean())
         return 10 * float(np.log10(1 / max(error, 1e-10))), vgg
@@ -204,7 +204,8 @@ def bicubic(coarse: Tensor) -> Tensor:
 
 def _means(scores: Sequence[tuple[float, float]]) -> dict[str, float]:
     psnr, vgg = np.mean(scores, 0)
-    return {"psnr": float(psnr), "vgg": float(vgg)}
+    seen = {} if np.isnan(vgg) else {"vgg": float(vgg)}
+    return {"psnr": float(psnr)} | seen
 
 
 def _pair(picture: Array, config: SrConfig) -> tuple[Tensor, Tensor]:
