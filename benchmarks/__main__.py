@@ -48,11 +48,13 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "upscale-speed": upscale.measure_speed,
     "upscale-tiles": upscale.measure_tiles,
     "upscale-memory": upscale.measure_memory,
+    "upscale-whole": upscale.measure_whole,
     "style": style.measure,
     "synth": synth.measure,
     "backbones": backbones.measure,
     "predicting": predicting.measure,
     "serve": serve.measure,
+    "serve-soak": serve.measure_soak,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 

@@ -15,7 +15,7 @@ from brainlens.data.sample import SAMPLE_DIR
 from brainlens.data.twins import Twin
 from brainlens.deploy.classifier import Classifier
 from tools.bench_table import holds
-from tools.model_tables import backbones
+from tools.model_tables import RESULTS, backbones, seeds
 from tools.seed_leaks import Protocol, augmented, measure, of, table
 
 
@@ -90,10 +90,12 @@ def test_the_row_of_our_best_is_the_main_road_s() -> None:
         assert column["result"] == road
 
 
-def judged(backbone: str, leaking: float, clean: float) -> dict[str, Any]:
-    """What the table of backbones reads of a reproduction."""
+def judged(
+    backbone: str, leaking: float, clean: float, weights: str = "imagenet"
+) -> dict[str, Any]:
+    """What the tables read of a reproduction."""
     return {
-        "settings": {"backbone": backbone},
+        "settings": {"backbone": backbone, "weights": weights},
         "columns": [
             {"result": {"metrics": {"accuracy": {"value": v, "low": v - 0.1, "high": v + 0.1}}}}
             for v in (leaking, clean)
@@ -103,14 +105,28 @@ def judged(backbone: str, leaking: float, clean: float) -> dict[str, Any]:
 
 def test_seeds_of_one_backbone_are_one_row_beside_its_cost() -> None:
     held = {"a": judged("mobilenetv2", 0.9, 0.5), "b": judged("mobilenetv2", 0.8, 0.6)}
-    head, *rows = backbones(held)
-    row = dict(zip(head, next(r for r in rows if r[0] == "`mobilenetv2`"), strict=True))
+    head, *rows = backbones(held | {"c": judged("efficientnetv2_b0", 0.6, 0.6, "none")})
+    row = dict(zip(head, next(r for r in rows if r[0] == "`mobilenetv2`, frozen"), strict=True))
     assert row["seeds"] == "2"
     assert row["seed's protocol (LEAK), %"] == "85.0 (80.0 to 90.0)"
     assert row["without leakage, first seed, % (95 %)"] == "50.0 (40.0 to 60.0)"
     assert row["without leakage, seeds: mean (least to most), %"] == "55.0 (50.0 to 60.0)"
     assert row["one picture, against MobileNetV2"] == "1.0"
     assert next(r for r in rows if r[0] == "`densenet121`")[3] == "not measured"
+    scratch = next(r[0] for r in rows if r[0].startswith("`efficientnetv2_b0`"))
+    assert scratch.endswith("WEIGHTS NOT REACHABLE: all of it from scratch")
+
+
+def test_further_seeds_of_a_recipe_are_one_row_with_its_first() -> None:
+    first = json.loads((RESULTS / "reproduce" / "b-vgg16-569.json").read_text("utf-8"))
+    clean = first["columns"][1]["result"]["metrics"]["accuracy"]["value"]
+    held = {"b-vgg16-569-seed-1": judged("vgg16", 0.9, clean - 0.1),
+            "b-vgg16-569-seed-2": judged("vgg16", 0.8, clean + 0.1)}  # fmt: skip
+    _, row = seeds(held)
+    assert row[0] == "`b-vgg16-569`"
+    low, high = 100 * (clean - 0.1), 100 * (clean + 0.1)
+    assert row[2] == f"{100 * clean:.1f} ({low:.1f} to {high:.1f})"
+    assert row[3] == "3"
 
 
 def test_the_curves_of_poor_scans_are_those_of_their_json() -> None:

@@ -2,7 +2,8 @@
 
 Of docs/results/compared: paired tests, as `brainlens compare --json` prints them. Of
 docs/results/poor-scans: evaluations with `--degrade`. Of docs/results/backbones: reproductions of
-one recipe on several backbones and seeds, beside size and latency from bench/backbones.json.
+one recipe on several backbones and seeds, beside size and latency from bench/backbones.json. Of
+docs/results/seeds: further seeds of a recipe (`NAME-seed-N`) beside its first, in reproduce.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from brainlens.report.compared import HEAD, cells_of
 Document = dict[str, Any]
 Table = list[list[str]]
 ROOT = Path(__file__).resolve().parents[1]
-BENCH = ROOT / "docs" / "results" / "bench" / "backbones.json"
+RESULTS = ROOT / "docs" / "results"
+BENCH = RESULTS / "bench" / "backbones.json"
+# Whose ImageNet weights were not at hand where the results were made.
+UNREACHABLE = ("densenet121", "efficientnetv2_b0", "efficientnetv2_s")
 VGG16 = "../reproduce/b-vgg16-569"  # the same recipe, in its own table
 
 
@@ -65,14 +69,40 @@ def backbones(held: Mapping[str, Document]) -> Table:
         first = next(iter(runs.values()))["columns"][1]["result"]["metrics"]["accuracy"]
         leaking, clean = zip(*seeds, strict=True)
         rows.append([
-            f"`{backbone}`", size, ratio, _mean(leaking), _percent(first), _mean(clean),
-            str(len(seeds)), links,
+            f"`{backbone}`{_trained(runs)}", size, ratio, _mean(leaking), _percent(first),
+            _mean(clean), str(len(seeds)), links,
         ])  # fmt: skip
     head = [
-        "backbone, frozen", "MB, fp32", "one picture, against MobileNetV2",
+        "backbone", "MB, fp32", "one picture, against MobileNetV2",
         "seed's protocol (LEAK), %", "without leakage, first seed, % (95 %)",
         "without leakage, seeds: mean (least to most), %",
         "seeds", "JSON",
+    ]  # fmt: skip
+    return [head, *rows]
+
+
+def _trained(runs: Mapping[str, Document]) -> str:
+    """How a backbone was used: frozen with ImageNet's weights, or else said so."""
+    scratch = any(one["settings"]["weights"] == "none" for one in runs.values())
+    return ", WEIGHTS NOT REACHABLE: all of it from scratch" if scratch else ", frozen"
+
+
+def seeds(held: Mapping[str, Document]) -> Table:
+    """A recipe's accuracy over its seeds: the mean, the least and the most of each protocol."""
+    by_name: dict[str, list[str]] = {}
+    for name in held:
+        by_name.setdefault(name.rpartition("-seed-")[0], []).append(name)
+    rows = []
+    for name, others in by_name.items():
+        first, place = f"../reproduce/{name}", RESULTS / "reproduce" / f"{name}.json"
+        known = dict(held) | {first: json.loads(place.read_text("utf-8"))}
+        whole = [first, *others]
+        leaking, clean = zip(*(_accuracies(known[each]) for each in whole), strict=True)
+        links = ", ".join(f"[{Path(each).name}]({each}.json)" for each in whole)
+        rows.append([f"`{name}`", _mean(leaking), _mean(clean), str(len(whole)), links])
+    head = [
+        "recipe", "the seed's own protocol (LEAK), %: mean (least to most)",
+        "without leakage, %: mean (least to most)", "seeds", "JSON",
     ]  # fmt: skip
     return [head, *rows]
 

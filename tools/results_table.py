@@ -5,8 +5,8 @@
 Each table stands between `<!-- table: FOLDER -->` and `<!-- end -->` of a page under docs/ or of
 the README, and is made of the JSON files in docs/results/FOLDER: evaluations (as `brainlens
 evaluate` writes metrics.json), reproductions (reproduce.json), or what tools/model_tables.py and
-tools/bench_table.py read.
-A test makes the tables again and compares.
+tools/bench_table.py read. `<!-- speed: NAME -->` is made of docs/results/bench/NAME.json. A test
+makes the tables again and compares.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from tools import bench_table
-from tools.model_tables import backbones, compared, poor
+from tools.model_tables import UNREACHABLE, backbones, compared, poor, seeds
 from tools.study_table import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 _STUDY = re.compile(r"<!-- study: ([\w-]+) -->\n.*?<!-- end -->", re.S)
+_SPEED = re.compile(r"<!-- speed: ([\w-]+) -->\n.*?<!-- end -->", re.S)
 _TABLE = re.compile(r"<!-- table: ([\w-]+) -->\n.*?<!-- end -->", re.S)
 
 
@@ -77,11 +78,14 @@ def seen(column: dict[str, Any]) -> str:
 def reproduction(name: str, document: dict[str, Any]) -> list[list[str]]:
     """A reproduction as one row, or as one a column where it is between sets."""
     columns, link = document["columns"], f"[{name}.json]({name}.json)"
+    backbone = document["settings"]["backbone"]
     results = [column["result"] for column in columns]
     accuracy = [percent(result["metrics"]["accuracy"]) for result in results]
     tested = [f"{result['images']} / {result['groups']}" for result in results]
     if document["published"]:
         changed = ", ".join(f"`{key} = {value}`" for key, value in document["changed"].items())
+        if document["changed"].get("weights") == "none" and backbone in UNREACHABLE:
+            changed = f"WEIGHTS NOT REACHABLE, from scratch: {changed}"
         told = document["published"]["accuracy"]
         return [[
             f"`{document['recipe']}`", f"{100 * told:.1f}" if told else "none", accuracy[0],
@@ -112,6 +116,8 @@ def table(folder: str) -> str:
         head, *rows = compared(held)
     elif folder == "backbones":
         head, *rows = backbones(held)
+    elif folder == "seeds":
+        head, *rows = seeds(held)
     elif "degraded" in first:
         head, *rows = poor(held)
     elif first["kind"] == "reproduction":
@@ -120,6 +126,18 @@ def table(folder: str) -> str:
     else:
         head, rows = EVALUATIONS, [row(name, one) for name, one in held.items()]
     lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def speed(name: str) -> str:
+    """The Markdown table of a benchmark, with the parts of a row where it has some."""
+    held = json.loads((RESULTS / "bench" / f"{name}.json").read_text("utf-8"))
+    lines = [["what", "ours", "baseline", "ratio", "wanted"], ["---"] * 5]
+    for one in held["rows"]:
+        parts = ", ".join(f"{part} {value:.3g}" for part, value in one.get("parts", {}).items())
+        own = f"{one['ours']:.3g} {one['unit']}" + (f" ({parts})" if parts else "")
+        lines.append([one["what"], own, f"{one['baseline']:.3g}", f"{one['ratio']:.3g}",
+                      one["wanted"]])  # fmt: skip
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
@@ -134,6 +152,7 @@ def filled(page: Path) -> str:
         return f"<!-- table: {match[1]} -->\n{own}\n<!-- end -->"
 
     text = _TABLE.sub(replace, page.read_text("utf-8"))
+    text = _SPEED.sub(lambda m: f"<!-- speed: {m[1]} -->\n{speed(m[1])}\n<!-- end -->", text)
     return _STUDY.sub(lambda m: f"<!-- study: {m[1]} -->\n{markdown(m[1])}\n<!-- end -->", text)
 
 

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from brainlens.classify.evaluation import evaluate
-from brainlens.core.errors import ConfigError, IndexFileError, OutputError, WeightsError
+from brainlens.classify.training import train
+from brainlens.core.driving import InterruptedRunError
+from brainlens.core.errors import ConfigError, IndexFileError, OutputError, RunError, WeightsError
 from brainlens.data.manifest import read_manifest
 from brainlens.data.sample import SAMPLE_DIR
 from brainlens.recipes import list_recipes, read_published
 from brainlens.report.page import write_report
 from brainlens.report.reproduced import QUICK, summary, table
+from brainlens.reproduce import arms
 from brainlens.reproduce.reproduction import reproduce
 from tests.classify.conftest import draw
 
@@ -124,6 +127,37 @@ def test_between_sets_both_figures_are_shown(scans: Path, tmp_path: Path) -> Non
     assert "published" not in table(done)[0]
     assert done["columns"][1]["result"]["leakage"]["leaked"] is None
     assert done["columns"][3]["result"]["leakage"]["leaked"] is None
+
+
+def test_an_interrupted_one_goes_on_where_it_stopped(
+    again: Path, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def run(out: Path, **more: Any) -> dict[str, Any]:
+        sets = TINY | more.pop("sets", {})
+        return reproduce("c-cnn-augmented", [str(scans)], out, quick=True, sets=sets, **more)
+
+    def stopped(index: Path, run: Path, *rest: Any, **options: Any) -> Any:
+        if "clean" in run.parts:
+            raise InterruptedRunError("stopped")
+        return train(index, run, *rest, **options)
+
+    monkeypatch.setattr(arms, "train", stopped)
+    with pytest.raises(InterruptedRunError):
+        run(out)
+    monkeypatch.undo()
+    first = (out / "seed" / "run" / "provenance.json").read_text()
+    with pytest.raises(RunError, match="begun with epochs = 2, and not 3"):
+        run(out, resume=True, sets={"epochs": 3})
+    done = run(out, resume=True)
+    assert (out / "seed" / "run" / "provenance.json").read_text() == first  # not trained again
+    for column, whole in zip(done["columns"], read(again)["columns"], strict=True):
+        assert column["result"]["metrics"] == whole["result"]["metrics"]
+    with pytest.raises(RunError, match="has finished"):
+        run(out, resume=True)
+    with pytest.raises(RunError, match="nothing to resume"):
+        run(tmp_path / "none", resume=True)
 
 
 def test_mistakes_are_told_before_anything_is_written(scans: Path, tmp_path: Path) -> None:

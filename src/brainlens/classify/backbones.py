@@ -72,7 +72,10 @@ class _Block3(nn.Module):
 def _plain(
     widths: Sequence[int], *, same: bool, dropout: Sequence[float] = ()
 ) -> Callable[[], nn.Module]:
-    """3x3 convolution + ReLU + 2x2 max pooling, once a width."""
+    """3x3 convolution + ReLU + 2x2 max pooling, once a width.
+
+    Pooling first gives the same numbers, and ReLU a quarter of the work.
+    """
 
     def build() -> nn.Module:
         layers: list[nn.Module] = []
@@ -81,7 +84,7 @@ def _plain(
             convolution = nn.Conv2d(channels, width, 3, padding=1 if same else 0)
             nn.init.kaiming_uniform_(convolution.weight, nonlinearity="relu")  # he_uniform
             nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
+            layers += [convolution, nn.MaxPool2d(2), nn.ReLU()]
             layers += [nn.Dropout(dropout[i])] if dropout else []
             channels = width
         return nn.Sequential(*layers)

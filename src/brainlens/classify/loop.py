@@ -26,11 +26,11 @@ from brainlens.classify.features import Features
 from brainlens.classify.losses import partial_loss
 from brainlens.classify.network import Classifier, Network
 from brainlens.classify.optimisation import (
-    OPTIMIZERS,
     class_weights,
     cosine_rate,
     frozen_layers,
     moving_average,
+    optimizer_of,
 )
 from brainlens.classify.outlined import Checked, Outlined
 from brainlens.classify.stages import advance
@@ -269,10 +269,7 @@ class Loop(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         config = self.config
         weights = [p for p in self.network.parameters() if p.requires_grad]
-        options: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay}
-        if config.optimizer == "sgd":
-            options["momentum"] = config.momentum
-        optimizer = OPTIMIZERS[config.optimizer](weights, **options)
+        optimizer = optimizer_of(weights, config)
         if config.schedule == "plateau":
             # Stepped here and not by Lightning, which steps it after the epoch's checkpoint.
             self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(

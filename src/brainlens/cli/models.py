@@ -166,6 +166,7 @@ def compare(folders: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--external", multiple=True, metavar="TRAIN:TEST", help="Between two sets instead.")
 @click.option("--degrade", is_flag=True, help="Also under graded blur, noise, low resolution ...")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable.")
+@click.option("--resume", is_flag=True, help="Go on with an unfinished reproduction.")
 @click.option("--overwrite", is_flag=True, help="Replace a reproduction that exists.")
 def reproduce(recipe: str, data: tuple[str, ...], out: Path, sets: Any, **request: Any) -> None:
     """A seed's figure, ours under its protocol, ours leak-free. DATA: FOLDER or SET=FOLDER."""

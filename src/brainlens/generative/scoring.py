@@ -66,7 +66,10 @@ def score_folder(
         "shrink": shrink,
         "scale": generators[0].scale,
         "border": 4,
-        "methods": {g.method: {"weights": g.weights, "digest": g.digest} for g in generators},
+        "methods": {
+            g.method: {"weights": g.weights, "digest": g.digest, "precision": g.precision}
+            for g in generators
+        },
         "mean": {g.method: _mean(rows, g.method) for g in generators},
         "rows": rows,
     }

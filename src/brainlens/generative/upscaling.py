@@ -206,7 +206,7 @@ def sidecar(source: Source, picture: Picture, generator: Generator, tile: int) -
         "kind": "upscaled",
         "mark": MARK,
         "source": str(source.path),
-        "source_digest": hashlib.sha256(source.path.read_bytes()).hexdigest(),
+        "source_digest": _digest(source.path),
         "medical": picture.medical,
         **picture.facts,
         "width": picture.width * generator.scale,
@@ -215,11 +215,18 @@ def sidecar(source: Source, picture: Picture, generator: Generator, tile: int) -
         "scale": generator.scale,
         "weights": generator.weights,
         "weights_digest": generator.digest,
+        "precision": generator.precision,
         "tile": tile,
         "brainlens": __version__,
         "command": command_line(),
         "written": now(),
     }
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, which is not held whole."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def report(done: Sequence[Upscaled], unreadable: Sequence[ImageError]) -> None:

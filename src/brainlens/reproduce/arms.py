@@ -13,6 +13,7 @@ from typing import Any
 
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.evaluation import evaluate
+from brainlens.classify.run import checkpoint_path, read_provenance
 from brainlens.classify.training import train
 from brainlens.data.index import Index, Row, counts, write_index
 from brainlens.data.split import SplitRecord, write_record
@@ -32,23 +33,24 @@ class Arm:
 
 
 def run_arm(
-    arm: Arm, plan: Plan, folder: Path, config: TrainConfig, *, degrade: bool
+    arm: Arm, plan: Plan, folder: Path, config: TrainConfig, *, degrade: bool, resume: bool = False
 ) -> list[Document]:
     """Train once and judge each of the plan's sets; the evaluations with the arm's own facts.
 
     A protocol that should not leak is judged as strictly as any user's: a leak is an error.
+    `resume` keeps a run that has finished and goes on with one that has not.
     """
     if not arm.protocol.leaks or CLEAN in plan.judged:
         plan = separated(plan)
     learned = _write(plan.learned, folder / "train.csv", arm.protocol.words, plan.note)
-    done = train(learned, folder / "run", config)
+    seconds = _trained(learned, folder / "run", config, resume=resume)
     columns = []
     for name, rows in plan.judged.items():
         mark = f"-{name.replace(' ', '-')}" if name else ""
         judged = _write(rows, folder / f"test{mark}.csv", arm.protocol.words, plan.note)
         found = evaluate(
             folder / "run", judged, folder / f"eval{mark}", allow_leaks=arm.protocol.leaks,
-            degrade=degrade,
+            degrade=degrade, overwrite=resume,
         )  # fmt: skip
         columns.append(
             {
@@ -60,11 +62,21 @@ def run_arm(
                 "folder": arm.name,
                 "evaluation": f"{arm.name}/eval{mark}",
                 "learned": {split: sum(n.values()) for split, n in counts(plan.learned).items()},
-                "training_seconds": round(done.seconds, 1),
+                "training_seconds": round(seconds, 1),
                 "result": found,
             }
         )
     return columns
+
+
+def _trained(learned: Path, run: Path, config: TrainConfig, *, resume: bool) -> float:
+    """Train, or what is left of it; answers the seconds it took in all."""
+    unfinished = checkpoint_path(run).is_file()
+    if resume and not unfinished and (run / "provenance.json").is_file():
+        record = read_provenance(run)
+        if record.get("best_epoch"):
+            return float(record["seconds"])
+    return train(learned, run, config, resume=resume and unfinished, overwrite=resume).seconds
 
 
 def _write(rows: Sequence[Row], path: Path, words: str, note: str) -> Path:

@@ -18,11 +18,12 @@ from brainlens.classify.backbones import backbone, load_pretrained
 from brainlens.classify.config import TrainConfig
 from brainlens.core.config import resolve
 from brainlens.core.errors import ConfigError, WeightsError
-from brainlens.core.files import fresh_folder, write_json
+from brainlens.core.files import write_json
 from brainlens.core.progress import say
 from brainlens.core.provenance import now, provenance
 from brainlens.recipes import read_recipe
 from brainlens.report.page import write_report
+from brainlens.reproduce import asked
 from brainlens.reproduce.arms import Arm, Document, run_arm
 from brainlens.reproduce.claims import Claim, read_claim
 from brainlens.reproduce.protocols import between, protocol
@@ -45,12 +46,12 @@ class Settings:
 def reproduce(
     recipe: str, data: Sequence[str], out: Path, *, quick: bool = False, images: int = 0,
     sets: dict[str, Any] | None = None, external: Sequence[str] = (), degrade: bool = False,
-    overwrite: bool = False,
+    overwrite: bool = False, resume: bool = False,
 ) -> Document:  # fmt: skip
     """Run a recipe as its document did and without leakage; answers what `reproduce.json` holds.
 
     With `external` ("TRAIN:TEST") it is judged between those sets instead; with `images` on at
-    most so many of each class folder.
+    most so many of each class folder. `resume` trains only what an interrupted one left undone.
     """
     began, started = time.monotonic(), now()
     claim = None if external else read_claim(recipe)
@@ -58,14 +59,22 @@ def reproduce(
     chosen, notes = take(find_sets(data), _wanted(arms))
     settings = _settings(recipe, sets or {}, quick)
     most = images or (QUICK_IMAGES if quick else 0)
-    fresh_folder(out, overwrite=overwrite, kind="reproduction")
+    request = {
+        "recipe": recipe, "images": most, "external": list(external), "degrade": degrade,
+        "sets": {name: str(folder.resolve()) for name, folder in chosen.items()},
+        "settings": _plain(settings.config),
+    }  # fmt: skip
+    if resume:
+        asked.go_on(out, request)
+    else:
+        asked.begin(out, request, overwrite=overwrite)
     pool = read_pool(chosen, arms[0].protocol.labels, out, most=most)
     columns: list[Document] = []
     for number, arm in enumerate(arms, start=1):
         say(f"\n[{number}/{len(arms)}] {arm.title}: {arm.protocol.words}")
         folder = out / arm.name
         plan = arm.protocol.plan(pool, folder / "made")
-        columns += run_arm(arm, plan, folder, settings.config, degrade=degrade)
+        columns += run_arm(arm, plan, folder, settings.config, degrade=degrade, resume=resume)
     document: Document = {
         "kind": "reproduction",
         "recipe": recipe,
@@ -80,7 +89,7 @@ def reproduce(
             "reproduction", settings.config.seed, started, time.monotonic() - began
         ),
     }
-    write_json(out / "reproduce.json", document)
+    write_json(out / asked.DONE, document)
     write_report([out, *(out / column["evaluation"] for column in columns)], out / "report.html")
     return document
 

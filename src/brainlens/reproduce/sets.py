@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ def read_pool(sets: Mapping[str, Path], labels: str, out: Path, *, most: int = 0
         list(roots.values()), label_map=parse_map(labels), manifest=_manifest(sets.values())
     )
     write_index(found.rows, Path("/"), out / "index.csv")
-    audit_file(out / "index.csv", out / "audit")
+    audit_file(out / "index.csv", out / "audit", overwrite=True)
     audited = read_index(out / "audit" / "index.csv")
     places = {name: str(root.resolve()) + os.sep for name, root in roots.items()}
     rows, names = [], []
@@ -174,6 +175,7 @@ def _manifest(folders: object) -> Path | None:
 def _few(root: Path, target: Path, most: int) -> Path:
     """Links to so many images of each folder of a set, from its first to its last."""
     by_folder: defaultdict[Path, list[Path]] = defaultdict(list)
+    shutil.rmtree(target, ignore_errors=True)  # of an interrupted try
     for image in find_images(root):
         by_folder[image.parent].append(image)
     for folder, images in by_folder.items():
