@@ -91,7 +91,9 @@ def main() -> None:
             epochs = fitting(name, python, held, options.minutes)
             found = trained(name, python, held, epochs=epochs, every=1)
             write_json(RESULTS / f"{name}.json", found)
-        print(aligned([[key, _text(value)] for key, value in found.items()]), flush=True)
+        shown = [[key, _text(value)] for key, value in found.items() if not isinstance(value, dict)]
+        accuracy = {k: round(v, 3) for k, v in found["metrics"]["accuracy"].items()}
+        print(aligned([*shown, ["accuracy", str(accuracy)]]), flush=True)
 
 
 def fitting(name: str, python: Path, index: Index, minutes: float) -> int:
