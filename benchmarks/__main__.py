@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from benchmarks import (
     training,
     upscale,
 )
+from benchmarks.machine import machine
 from brainlens.core.provenance import now, versions
 from brainlens.report.tables import aligned
 
@@ -47,11 +48,13 @@ BENCHMARKS: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
     "upscale-speed": upscale.measure_speed,
     "upscale-tiles": upscale.measure_tiles,
     "upscale-memory": upscale.measure_memory,
+    "upscale-whole": upscale.measure_whole,
     "style": style.measure,
     "synth": synth.measure,
     "backbones": backbones.measure,
     "predicting": predicting.measure,
     "serve": serve.measure,
+    "serve-soak": serve.measure_soak,
 }
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results" / "bench"
 
@@ -64,29 +67,32 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BRAINLENS_CACHE"] = cache
+        begin = time.perf_counter()
         for name in options.names or BENCHMARKS:
+            start = time.perf_counter()
             rows = BENCHMARKS[name](options.quick)
-            print(f"\n{name}")
+            seconds = time.perf_counter() - start
+            print(f"\n{name}, {seconds:.0f} s")
             head = ["what", "ours", "baseline", "unit", "ratio", "wanted"]
             print(aligned([head, *([_text(row.get(key)) for key in head] for row in rows)]))
             if not options.quick:
-                keep(name, rows)
+                keep(name, rows, seconds)
+        print(f"\n{(time.perf_counter() - begin) / 60:.1f} minutes in all")
 
 
 def _text(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value or "")
 
 
-def keep(name: str, rows: list[dict[str, Any]]) -> None:
-    """Write the rows with the machine they were measured on."""
+def keep(name: str, rows: list[dict[str, Any]], seconds: float) -> None:
+    """Write the rows with the machine they were measured on and the seconds the benchmark took."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    with open("/proc/cpuinfo") as stream:
-        cpu = next((line.split(":")[1].strip() for line in stream if "model name" in line), "")
     facts = {
         "command": f"python -m benchmarks {name}",
-        "machine": {"cpu": cpu, "cores": os.cpu_count(), "system": platform.platform()},
+        "machine": machine(),
         "versions": versions(),
         "measured": now(),
+        "seconds": round(seconds, 1),
         "rows": rows,
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")

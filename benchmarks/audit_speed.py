@@ -1,12 +1,15 @@
 """What an audit costs beside merely decoding its images: cold, again, and with 100 images more.
 
-Needs the shared scans ($BRAINLENS_SHARED). Decoding and auditing take turns in one process on all
-the cores it may use; their seconds of processor are compared, which a busy machine does not
-distort, and those of the clock are told. The commands are whole processes.
+Needs the shared scans ($BRAINLENS_SHARED). Merely decoding is what a user would write: a loop over
+the files that makes each a grey array and keeps none, in one process; or the same loop dealt over
+as many processes as the audit starts. Loops and audits take turns. Seconds of processor, which a
+busy machine distorts less, are compared with the loop's, those of the clock with both. The commands
+are whole processes, imports, cache and page included.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import resource
 import statistics
@@ -15,9 +18,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from brainlens.core.images import read_grey
 from brainlens.core.places import shared_folder
@@ -31,7 +36,9 @@ from brainlens.data.shortcut import facts_of_row, shortcut
 from brainlens.data.twins import find_twins
 
 Rows = list[dict[str, Any]]
+Spent = tuple[float, float]  # seconds of processor, children included, and of the clock
 MORE = 100  # images added to an audited index
+WANTED = 1.5
 
 
 def measure(quick: bool) -> Rows:
@@ -42,35 +49,44 @@ def measure(quick: bool) -> Rows:
     root = shared / "data" / "mri"
     rows = index_folders([root / "navoneel" if quick else root], label_map={}).rows
     index = Index(rows[::5] if quick else rows, Path("/"))
-    return [
-        *_cold(index, 1 if quick else 3),
-        *_parts(index),
-        *_commands(index, 5 if quick else MORE),
-    ]
+    one, many, cold = _cold(index, 1 if quick else 3)
+    return [*cold, *_parts(index, one), *_commands(index, 5 if quick else MORE, one, many)]
 
 
-def _cold(index: Index, rounds: int) -> Rows:
-    """The audit with an empty cache against decoding, in turn."""
-    decoded, audited = [], []
+def _cold(index: Index, rounds: int) -> tuple[Spent, Spent, Rows]:
+    """Looking and the whole audit with an empty cache, in turn with both loops; those, and rows."""
     sets = known_sets()
+    tasks: dict[str, Callable[[], Any]] = {
+        "one": lambda: _decode(index),
+        "many": lambda: _decode_in_processes(index),
+        "look": lambda: look_at(index),
+        "audit": lambda: audit_index(index, known=sets),
+    }
+    spent: dict[str, list[Spent]] = {name: [] for name in tasks}
     for _ in range(rounds):
-        decoded.append(_spent(lambda: _decode(index)))
-        with tempfile.TemporaryDirectory() as cache:
-            os.environ["BRAINLENS_CACHE"] = cache
-            audited.append(_spent(lambda: audit_index(index, known=sets)))
-    decoded.append(_spent(lambda: _decode(index)))
-    ours, clock = (statistics.median(column) for column in zip(*audited, strict=True))
-    base, base_clock = (statistics.median(column) for column in zip(*decoded, strict=True))
-    n = len(index.rows)
-    return [
-        _row(f"{n:,} images audited from cold against decoded, processor", ours, base, 1.5),
-        _row(f"the same by the clock, {cores()} cores", clock, base_clock, 1.5),
-    ]
+        for name, task in tasks.items():
+            with tempfile.TemporaryDirectory() as cache:
+                os.environ["BRAINLENS_CACHE"] = cache
+                spent[name].append(_spent(task))
+    one, many, look, audit = (_median(found) for found in spent.values())
+    n = f"{len(index.rows):,} images"
+    rows = []
+    for what, ours in ((f"{n} looked at from cold", look), (f"{n} audited from cold", audit)):
+        rows += [
+            _row(f"{what}, processor, against a loop that decodes", ours[0], one[0], WANTED),
+            _row(f"{what}, clock, against a loop in one process", ours[1], one[1], WANTED),
+            _row(f"{what}, clock, against {cores()} processes", ours[1], many[1], WANTED),
+        ]
+    return one, many, rows
 
 
-def _parts(index: Index) -> Rows:
-    """Where the time of an audit goes, against decoding."""
-    base, _ = _spent(lambda: _decode(index))
+def _median(spent: list[Spent]) -> Spent:
+    processor, clock = (statistics.median(column) for column in zip(*spent, strict=True))
+    return processor, clock
+
+
+def _parts(index: Index, loop: Spent) -> Rows:
+    """Where the time of an audit goes, in seconds of processor, against the loop."""
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BRAINLENS_CACHE"] = cache
         held: dict[str, Any] = {}
@@ -80,7 +96,7 @@ def _parts(index: Index) -> Rows:
         spent["reading it all from the cache"] = _spent(lambda: look_at(index))[0]
     looks, place = held["a"]
     first = {row.pixel_digest: k for row, k in zip(index.rows, place, strict=True)}
-    described = looks.descriptors.take(list(first.values()))
+    described = looks.descriptors.take(np.array(list(first.values())))
     spent["finding twins"] = _spent(lambda: find_twins(described))[0]
     sets = known_sets()
     strange = [f"{k:064x}" for k in range(len(first))]  # as if no picture were known by its digest
@@ -94,24 +110,25 @@ def _parts(index: Index) -> Rows:
     labels = [row.label for row in index.rows]
     groups = [row.group for row in index.rows]
     spent["shortcut check"] = _spent(lambda: shortcut(facts, labels, groups))[0]
-    return [_row(f"of it: {name}", ours, base, None) for name, ours in spent.items()]
+    return [_row(f"of it: {name}", ours, loop[0], None) for name, ours in spent.items()]
 
 
-def _commands(index: Index, more: int) -> Rows:
+def _commands(index: Index, more: int, one: Spent, many: Spent) -> Rows:
     """`brainlens audit` as a process: cold, again, and with more images."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         write_index(index.rows[:-more], Path("/"), place / "index.csv")
         write_index(index.rows, Path("/"), place / "more.csv")
-        seconds = [_command(place, name) for name in ("index.csv", "index.csv", "more.csv")]
-    cold, again, added = seconds
-    unit = {"unit": "s", "baseline": cold}
+        cold, again, added = (
+            _command(place, name) for name in ("index.csv", "index.csv", "more.csv")
+        )
     what = f"brainlens audit, {len(index.rows) - more:,} images"
     return [
-        {"what": f"{what}, again, against cold", "ours": again, "ratio": again / cold, **unit},
-        {"what": f"{what}, with {more} more", "ours": added, "ratio": added / cold, **unit,
-         "wanted": "seconds"},
-    ]  # fmt: skip
+        _row(f"{what}, against a loop in one process", cold, one[1], WANTED),
+        _row(f"{what}, against {cores()} processes", cold, many[1], WANTED),
+        _row(f"{what}, again, against cold", again, cold, None),
+        _row(f"{what}, with {more} more, against cold", added, cold, None) | {"wanted": "seconds"},
+    ]
 
 
 def _command(folder: Path, name: str) -> float:
@@ -124,19 +141,26 @@ def _command(folder: Path, name: str) -> float:
 
 
 def _decode(index: Index) -> None:
-    """Decode every file, on all cores; nothing is kept."""
+    """Decode every file; nothing is kept."""
+    _read([index.file(row) for row in index.rows])
+
+
+def _decode_in_processes(index: Index) -> None:
+    """The same, dealt over as many processes as the audit starts, in the same way."""
     files = [index.file(row) for row in index.rows]
-    if cores() == 1:
-        for file in files:
-            read_grey(file)
-        return
-    with ThreadPoolExecutor(cores()) as pool:
-        for _ in pool.map(read_grey, files):
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores(), spawn) as pool:
+        for _ in pool.map(_read, [files[at : at + 64] for at in range(0, len(files), 64)]):
             pass
 
 
-def _spent(do: Callable[[], Any]) -> tuple[float, float]:
-    """Seconds of processor, children included, and of the clock."""
+def _read(files: list[Path]) -> None:
+    for file in files:
+        read_grey(file)
+
+
+def _spent(do: Callable[[], Any]) -> Spent:
+    """What a task spends."""
     before, start = _processor(), time.perf_counter()
     do()
     return _processor() - before, time.perf_counter() - start

@@ -24,6 +24,8 @@ from brainlens.core.images import find_images, read_grey
 from brainlens.data.sample import SAMPLE_DIR
 from brainlens.deploy.answering import box
 from brainlens.deploy.classifier import Classifier
+from brainlens.metrics.novelty import distances, novelty
+from brainlens.metrics.temperature import softmax
 
 SCRIPT = Path(__file__).with_name("keras_inception.py")
 FULL, QUICK = 3000, 32
@@ -33,6 +35,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     """Each as a ratio."""
     files = find_images(SAMPLE_DIR)
     rows = [_warm(files[0], 5 if quick else 60), *_runtimes(files[0], 3 if quick else 30)]
+    rows += _precision(files[:: 25 if quick else 1])
     rows += _many(files, QUICK if quick else FULL)
     if not quick or ENVIRONMENT.exists():
         rows.append(_cold(files[0], 1 if quick else 5))
@@ -52,22 +55,62 @@ def _warm(file: Path, times: int) -> dict[str, Any]:
 
 
 def _runtimes(file: Path, times: int) -> list[dict[str, Any]]:
-    """The bare network in OpenVINO against ONNX Runtime, which answers."""
-    import openvino
-
+    """The bare network in OpenVINO, in 32 bits and in bfloat16, against ONNX Runtime."""
     model, grey = Classifier(box()), read_grey(file)
     rows = []
     for batch, hint in ((1, "LATENCY"), (16, "THROUGHPUT")):
-        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": "f32"}
-        compiled = openvino.compile_model(str(box()), "CPU", options)
         x = model.preprocessing.tensor(np.stack([model.preprocessing.picture(grey)] * batch))
-        ways = {"ONNX Runtime": partial(model.session.run, None, {"pictures": x}),
-                "OpenVINO": partial(compiled, {"pictures": x})}  # fmt: skip
-        runtime, other = (1000 * seconds for seconds in in_turn(ways, times).values())
-        rows.append({"what": f"the bare network, {batch} at once: ONNX Runtime against OpenVINO",
-                     "ours": runtime, "baseline": other, "unit": "ms", "ratio": runtime / other,
-                     "wanted": "the faster one answers"})  # fmt: skip
+        ways = {"ONNX Runtime": partial(model.session.run, None, {"pictures": x})}
+        for bits in ("f32", "bf16"):
+            ways[f"OpenVINO {bits}"] = partial(_compiled(hint, bits), {"pictures": x})
+        seconds = in_turn(ways, times)
+        runtime = 1000 * seconds.pop("ONNX Runtime")
+        rows += [
+            {"what": f"the bare network, {batch} at once: ONNX Runtime against {name}",
+             "ours": runtime, "baseline": 1000 * other, "unit": "ms",
+             "ratio": runtime / (1000 * other), "wanted": "stated"}
+            for name, other in seconds.items()
+        ]  # fmt: skip
     return rows
+
+
+def _compiled(hint: str, bits: str) -> Any:
+    import openvino
+
+    options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": bits}
+    return openvino.compile_model(str(box()), "CPU", options)
+
+
+def _precision(files: list[Path]) -> list[dict[str, Any]]:
+    """What either precision of OpenVINO changes in the answers of ONNX Runtime."""
+    model = Classifier(box())
+    seen = np.stack([model.preprocessing.picture(read_grey(file)) for file in files])
+    table, new = _judged(model, *model.run(seen)[::2])
+    rows = []
+    for bits in ("f32", "bf16"):
+        network = _compiled("LATENCY", bits)
+        parts = [network({"pictures": model.preprocessing.tensor(some[None])}) for some in seen]
+        logits, embedding = (np.concatenate([part[place] for part in parts]) for place in (0, 2))
+        other, strange = _judged(model, logits, embedding)
+        apart = np.abs(other - table).max(1)
+        changed = (other.argmax(1) != table.argmax(1)) | (strange != new)
+        rows += [
+            {"what": f"largest difference of a probability, OpenVINO {bits}, {len(files)} pictures",
+             "ours": float(apart.max()), "baseline": float(apart.mean()), "unit": "largest, mean",
+             "wanted": "stated"},
+            {"what": f"pictures of another class or refusal, OpenVINO {bits}",
+             "ours": int(changed.sum()), "baseline": len(files), "unit": "pictures",
+             "ratio": float(changed.mean()), "wanted": "0"},
+        ]  # fmt: skip
+    return rows
+
+
+def _judged(
+    model: Classifier, logits: np.ndarray[Any, Any], embedding: np.ndarray[Any, Any]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Probabilities (N, K), and whether each picture (N,) is strange to the model."""
+    new = novelty(distances(embedding, model.bank)) > model.limit
+    return softmax(logits, model.temperature), new
 
 
 def _many(files: list[Path], count: int) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ from brainlens.study.design import Design, read_design
 from brainlens.study.runner import run_study
 
 # Pictures that are timed, and multiplied; the light backbone is the hard case: heads cost the same.
-BACKBONES = {"efficientnet_lite0": 128, "vgg16": 16}
+BACKBONES = {"efficientnet_lite0": 128, "inception_v3": 32, "vgg16": 16}
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:

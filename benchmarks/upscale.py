@@ -10,7 +10,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,15 +21,15 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from benchmarks.turns import in_turn
-from brainlens.classify.machine import choose_precision
+from benchmarks.turns import clock_of, in_turn
+from brainlens.core.places import shared_folder
 from brainlens.core.png import write_png
 from brainlens.deploy.upscaler import export, open_exported
 from brainlens.generative.enlarging import TILE, bands
 from brainlens.generative.generators import open_generator, read_state
 from brainlens.generative.pictures import Picture, read_picture
 from brainlens.generative.rrdb import RRDBNet, initialise
-from brainlens.generative.tiles import OVERLAP
+from brainlens.generative.tiles import OVERLAP, tile_count
 
 
 def measure_speed(quick: bool) -> list[dict[str, Any]]:
@@ -38,7 +37,9 @@ def measure_speed(quick: bool) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         weights = write(folder / "full.safetensors", blocks=1 if quick else 23)
-        return engines(weights, folder, 16 if quick else 64, 1 if quick else 3)
+        rows = engines(weights, folder, 16 if quick else 64, 1 if quick else 3)
+    shared = shared_folder()
+    return rows if quick or shared is None else rows + differences(shared / "data" / "sr" / "Set14")
 
 
 def measure_tiles(quick: bool) -> list[dict[str, Any]]:
@@ -57,6 +58,46 @@ def measure_memory(quick: bool) -> list[dict[str, Any]]:
         return memory(weights, Path(name), sizes)
 
 
+def measure_whole(quick: bool) -> list[dict[str, Any]]:
+    """`brainlens upscale` of a large picture from end to end, against one of a single tile.
+
+    Six blocks, as the recipe `sr-mri` trains, in the number format that the command chooses.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        weights = write(folder / "small.safetensors", blocks=1 if quick else 6)
+        single, whole = ((64, 64), (160, 120)) if quick else ((TILE, TILE), (4000, 3000))
+        base, large = (enlarged_file(weights, folder, size) for size in (single, whole))
+    tiles = tile_count(whole[1], whole[0], TILE)
+    what = f"brainlens upscale, {whole[0]} x {whole[1]} px, {tiles} tiles, against one tile"
+    return [
+        {"what": f"{what}, peak memory", "ours": large[0], "baseline": base[0], "unit": "MB",
+         "ratio": large[0] / base[0], "wanted": "about the same"},
+        {"what": f"{what}, processor time", "ours": large[1], "baseline": base[1], "unit": "s",
+         "ratio": large[1] / base[1], "wanted": f"about {tiles} times a tile, start apart"},
+    ]  # fmt: skip
+
+
+def enlarged_file(weights: Path, folder: Path, size: tuple[int, int]) -> tuple[float, float]:
+    """Peak MB and seconds of the processor of the command on a smooth RGB picture of this size."""
+    width, height = size
+    path = folder / f"{width}x{height}.png"
+    ramp = np.add.outer(np.arange(height), np.arange(width)) % 256
+    Image.fromarray(np.repeat(ramp[..., None], 3, 2).astype(np.uint8)).save(path)
+    command = [sys.executable, "-m", "brainlens.cli", "upscale", str(path), "-o",
+               str(folder / "out"), "--weights", str(weights), "--device", "cpu"]  # fmt: skip
+    code = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
+        "capture_output=True); used = resource.getrusage(resource.RUSAGE_CHILDREN); "
+        "print(used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], check=True, capture_output=True, text=True
+    )
+    peak, seconds = done.stdout.split()
+    return float(peak), float(seconds)
+
+
 def write(path: Path, blocks: int) -> Path:
     """Random weights: speed and memory do not depend on them."""
     torch.manual_seed(0)
@@ -72,8 +113,10 @@ def engines(weights: Path, folder: Path, side: int, repeats: int) -> list[dict[s
 
     plain = ModelLoader().load_from_state_dict(read_state(weights)).model.eval()
     ours = open_generator(weights=weights, device="cpu")
+    auto = open_generator(weights=weights, device="cpu", precision="auto")
     file, threads = export(weights, folder / "full.onnx"), torch.get_num_threads()
     exported, queue = open_exported(file, threads=threads), streams(file, threads)
+    chosen = open_exported(file, threads=threads, precision="auto")
     x = np.random.default_rng(0).uniform(0, 1, (side, side, 3)).astype(np.float32)
     tensor = torch.from_numpy(x.transpose(2, 0, 1).copy())[None]
 
@@ -87,24 +130,22 @@ def engines(weights: Path, folder: Path, side: int, repeats: int) -> list[dict[s
             queue.start_async(tensor.numpy())
         queue.wait_all()
 
-    def half() -> None:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            ours.network(tensor.contiguous(memory_format=torch.channels_last))
-
     ways: dict[str, Callable[[], object]] = {
         "eager": eager,
         "our pass, fp32 channels-last": lambda: ours.enlarge(x),
         "OpenVINO fp32, latency": lambda: exported.enlarge(x),
         "OpenVINO fp32, throughput": many,
     }
-    if choose_precision("auto", "cpu") == "bf16-mixed":
-        ways["bf16 channels-last"] = half
-    median = in_turn(ways, repeats)
+    if auto.precision == "bf16-mixed":
+        ways["our pass, bf16 channels-last"] = lambda: auto.enlarge(x)
+        ways["OpenVINO bf16, latency"] = lambda: chosen.enlarge(x)
+    timed, clock = clock_of(threads)
+    median = in_turn(ways, repeats, clock)
     base = median.pop("eager")
     median["OpenVINO fp32, throughput"] /= len(queue)
     return [
         {
-            "what": f"{name} against eager fp32, {side} to {4 * side} px, {threads} threads",
+            "what": f"{name} against eager fp32, {side} to {4 * side} px, {timed}",
             "ours": value,
             "baseline": base,
             "unit": "s",
@@ -113,6 +154,25 @@ def engines(weights: Path, folder: Path, side: int, repeats: int) -> list[dict[s
         }
         for name, value in median.items()
     ]
+
+
+def differences(folder: Path) -> list[dict[str, Any]]:
+    """Grey levels between bf16 and fp32, of the real weights, on 64 px of every picture."""
+    exact = open_generator(device="cpu")
+    halved = open_generator(device="cpu", precision="bf16-mixed")
+    found = []
+    for path in sorted(folder.glob("*.png")):
+        picture = read_picture(path)
+        x = picture.tile(32, 96, 32, 96)
+        one, other = (picture.samples(g.enlarge(x)).astype(int) for g in (exact, halved))
+        found.append(np.abs(one - other))
+    counts = np.concatenate([one.ravel() for one in found])
+    return [
+        {"what": f"bf16 against fp32, 64 px of {len(found)} Set14 pictures, {name}",
+         "ours": float(value), "baseline": 0.0, "unit": "grey levels", "ratio": None, "wanted": ""}
+        for name, value in (("mean", counts.mean()), ("99 of 100 below",
+                            np.percentile(counts, 99)), ("largest", counts.max()))
+    ]  # fmt: skip
 
 
 def streams(file: Path, threads: int) -> openvino.AsyncInferQueue:
@@ -130,16 +190,15 @@ def tiling(weights: Path, side: int, tile: int) -> dict[str, Any]:
     pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     picture = Picture("noise", pixels, 0, 255)
     generator = open_generator(weights=weights, device="cpu")
-    seconds: dict[int, list[float]] = {tile: [], side: []}
-    for _ in range(2):
-        for size, found in seconds.items():
-            start = time.perf_counter()
-            for _ in bands(picture, generator, tile=size):
-                pass
-            found.append(time.perf_counter() - start)
-    ours, whole = min(seconds[tile]), min(seconds[side])
+    timed, clock = clock_of(torch.get_num_threads())
+
+    def cut(size: int) -> Callable[[], object]:
+        return lambda: list(bands(picture, generator, tile=size, quiet=True))
+
+    seconds = in_turn({"tiles": cut(tile), "at once": cut(side)}, 2, clock)
+    ours, whole = seconds["tiles"], seconds["at once"]
     return {
-        "what": f"{side} px picture in tiles of {tile} against at once",
+        "what": f"{side} px picture in tiles of {tile} against at once, {timed}",
         "ours": ours,
         "baseline": whole,
         "unit": "s",

@@ -17,12 +17,11 @@ from brainlens.data.degrade import DEGRADATIONS
 from brainlens.data.index import COLUMNS
 from brainlens.data.laying import TWIN
 from brainlens.data.quality import CHECKS
-from brainlens.data.sample import copy_to
 from brainlens.recipes import list_recipes, read_published
 from brainlens.reproduce.claims import read_claim
 from brainlens.reproduce.protocols import PROTOCOLS
 from brainlens.reproduce.sets import ALIASES
-from tests.commands import run
+from tests.commands import run, small_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,7 +41,7 @@ def commands(page: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_every_command_of_the_documents_runs(tmp_path: Path) -> None:
-    copy_to(tmp_path / "scans")
+    small_sample(tmp_path / "scans")
     environment = os.environ | {"BRAINLENS_CACHE": str(tmp_path / "cache")}
     written: set[str] = set()
     for name in ROAD:

@@ -14,6 +14,7 @@ from benchmarks.audit_precision import Found, figures, listed
 from brainlens.data.sample import SAMPLE_DIR
 from brainlens.data.twins import Twin
 from brainlens.deploy.classifier import Classifier
+from tools.bench_table import holds
 from tools.model_tables import RESULTS, backbones, seeds
 from tools.seed_leaks import Protocol, augmented, measure, of, table
 
@@ -133,3 +134,15 @@ def test_the_curves_of_poor_scans_are_those_of_their_json() -> None:
 
     for folder in FOLDERS:
         assert (folder / "curves.svg").read_text("utf-8") == drawing(folder) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("ratio >= 0.85", "yes"), ("ratio >= 0.95", "**no**"), ("<= 1.5 s, ratio >= 0.5", "yes"),
+        ("< 1.5 s, ratio >= 0.5", "**no**"), ("ours <= 1,500 s", "yes"), ("flat", ""),
+        ("<= 2 minutes", ""),
+    ],
+)  # fmt: skip
+def test_a_benchmark_s_row_says_whether_what_was_wanted_holds(wanted: str, said: str) -> None:
+    assert holds({"ours": 1.5, "ratio": 0.9, "unit": "s", "wanted": wanted}) == said

@@ -23,8 +23,8 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from brainlens.core.files import write_json
 from brainlens.core.images import find_images, read_grey
 from brainlens.core.provenance import now, versions
+from brainlens.core.scanfiles import find_scans
 from brainlens.core.seeding import generator
-from brainlens.core.slices import find_scans
 from brainlens.data.answers import Answer, Finding
 from brainlens.data.index import Index, Row, read_index
 from brainlens.data.outlines import mask, read_outlines

@@ -4,8 +4,9 @@
 
 Each table stands between `<!-- table: FOLDER -->` and `<!-- end -->` of a page under docs/ or of
 the README, and is made of the JSON files in docs/results/FOLDER: evaluations (as `brainlens
-evaluate` writes metrics.json), reproductions (reproduce.json), or what tools/model_tables.py reads.
-A test makes the tables again and compares.
+evaluate` writes metrics.json), reproductions (reproduce.json), or what tools/model_tables.py and
+tools/bench_table.py read. `<!-- speed: NAME -->` is made of docs/results/bench/NAME.json. A test
+makes the tables again and compares.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from tools import bench_table
 from tools.model_tables import UNREACHABLE, backbones, compared, poor, seeds
 from tools.study_table import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
 _STUDY = re.compile(r"<!-- study: ([\w-]+) -->\n.*?<!-- end -->", re.S)
+_SPEED = re.compile(r"<!-- speed: ([\w-]+) -->\n.*?<!-- end -->", re.S)
 _TABLE = re.compile(r"<!-- table: ([\w-]+) -->\n.*?<!-- end -->", re.S)
 
 
@@ -105,7 +108,11 @@ def table(folder: str) -> str:
         for path in sorted((RESULTS / folder).glob("*.json"))
     }
     first = next(iter(held.values()))
-    if first["kind"] == "comparison":
+    if folder == "bench":
+        head, *rows = bench_table.benchmarks(held)
+    elif folder == "baselines":
+        head, *rows = bench_table.baselines(held)
+    elif first["kind"] == "comparison":
         head, *rows = compared(held)
     elif folder == "backbones":
         head, *rows = backbones(held)
@@ -122,6 +129,18 @@ def table(folder: str) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
+def speed(name: str) -> str:
+    """The Markdown table of a benchmark, with the parts of a row where it has some."""
+    held = json.loads((RESULTS / "bench" / f"{name}.json").read_text("utf-8"))
+    lines = [["what", "ours", "baseline", "ratio", "wanted"], ["---"] * 5]
+    for one in held["rows"]:
+        parts = ", ".join(f"{part} {value:.3g}" for part, value in one.get("parts", {}).items())
+        own = f"{one['ours']:.3g} {one['unit']}" + (f" ({parts})" if parts else "")
+        lines.append([one["what"], own, f"{one['baseline']:.3g}", f"{one['ratio']:.3g}",
+                      one["wanted"]])  # fmt: skip
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
 def filled(page: Path) -> str:
     """The page's text with its tables made anew."""
 
@@ -133,6 +152,7 @@ def filled(page: Path) -> str:
         return f"<!-- table: {match[1]} -->\n{own}\n<!-- end -->"
 
     text = _TABLE.sub(replace, page.read_text("utf-8"))
+    text = _SPEED.sub(lambda m: f"<!-- speed: {m[1]} -->\n{speed(m[1])}\n<!-- end -->", text)
     return _STUDY.sub(lambda m: f"<!-- study: {m[1]} -->\n{markdown(m[1])}\n<!-- end -->", text)
 
 

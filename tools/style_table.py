@@ -2,8 +2,9 @@
 
     python -m tools.style_table
 
-Each stands between `<!-- style: NAME -->` (or `outlines`) and `<!-- end -->` and is made of
-docs/results/style/NAME.json. A test makes the tables again and compares.
+Each stands between `<!-- style: NAME -->` (or `outlines`, `verdict`, `bench`) and `<!-- end -->`
+and is made of docs/results/style/NAME.json (`bench`: docs/results/bench/NAME.json). A test makes
+the tables again and compares.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from tools.results_table import write_pages
+from tools.upscale_table import bench
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results" / "style"
 PAGES = [ROOT / "docs" / "style.md", ROOT / "docs" / "results" / "style.md"]
-_TABLE = re.compile(r"<!-- (style|outlines): ([\w-]+) -->\n.*?<!-- end -->", re.S)
+_TABLE = re.compile(r"<!-- (style|outlines|verdict|bench): ([\w-]+) -->\n.*?<!-- end -->", re.S)
 
 
 def scores(result: dict[str, Any]) -> str:
@@ -42,6 +44,15 @@ def outlines(result: dict[str, Any]) -> str:
     return markdown(rows)
 
 
+def verdict(result: dict[str, Any]) -> str:
+    """A row a figure of a classifier: scans as they are, harmonised, and the paired difference."""
+    arms = result["arms"]
+    rows = [["%", *(f"{name} (95 %)" for name in arms)], ["---"] * (1 + len(arms))]
+    names = next(iter(arms.values()))
+    rows += [[name, *(cell(arm[name], 100) for arm in arms.values())] for name in names]
+    return markdown(rows)
+
+
 def cell(figure: dict[str, Any] | None, times: float, digits: int = 1) -> str:
     """A figure with its interval."""
     if figure is None:
@@ -57,12 +68,20 @@ def markdown(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
 
 
+_KINDS = {
+    "style": (scores, RESULTS),
+    "outlines": (outlines, RESULTS),
+    "verdict": (verdict, RESULTS),
+    "bench": (bench, RESULTS.parent / "bench"),
+}
+
+
 def filled(page: Path) -> str:
     """The page's text with its tables made anew."""
 
     def replace(match: re.Match[str]) -> str:
-        result = json.loads((RESULTS / f"{match[2]}.json").read_text("utf-8"))
-        own = scores(result) if match[1] == "style" else outlines(result)
+        make, folder = _KINDS[match[1]]
+        own = make(json.loads((folder / f"{match[2]}.json").read_text("utf-8")))
         return f"<!-- {match[1]}: {match[2]} -->\n{own}\n<!-- end -->"
 
     return _TABLE.sub(replace, page.read_text("utf-8"))

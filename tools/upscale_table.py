@@ -67,7 +67,8 @@ def bench(result: dict[str, Any]) -> str:
     rows = [["what", "ours", "baseline", "ratio", "wanted"], ["---"] * 5]
     for row in result["rows"]:
         pair = [f"{row[key]:.4g} {row['unit']}" for key in ("ours", "baseline")]
-        rows.append([row["what"], *pair, f"{row['ratio']:.2f}", row["wanted"]])
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        rows.append([row["what"], *pair, ratio, row["wanted"]])
     return _markdown(rows)
 
 

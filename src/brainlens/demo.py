@@ -25,8 +25,11 @@ from brainlens.report.answered import predictions_as
 from brainlens.report.page import write_report
 
 
-def run_demo(folder: Path, *, overwrite: bool = False) -> str:
-    """Index, audit, split, train, evaluate, report and predict; answers what to do next."""
+def run_demo(folder: Path, *, epochs: int = 0, overwrite: bool = False) -> str:
+    """Index, audit, split, train, evaluate, report and predict; answers what to do next.
+
+    0 epochs: as many as the recipe says.
+    """
     start = time.monotonic()
     fresh_folder(folder, overwrite=overwrite, kind="demo")
     listed, audited, run, judged, page = (
@@ -39,7 +42,7 @@ def run_demo(folder: Path, *, overwrite: bool = False) -> str:
         ("audit: copies, twins, wrong labels, unfit pictures",
          lambda: tables.audit_summary(audit_file(listed, audited))),
         ("split so that no patient, twin or copy is on two sides", lambda: _split(index_path)),
-        ("train a small CNN from scratch", lambda: _train(index_path, run)),
+        ("train a small CNN from scratch", lambda: _train(index_path, run, epochs)),
         ("evaluate on the test side, with intervals", lambda: _evaluate(run, index_path, judged)),
         ("report", lambda: f"wrote {write_report([judged, run, audited], page)}"),
         ("predict one test image", lambda: _predict(run, index_path)),
@@ -71,8 +74,9 @@ def _split(index_path: Path) -> str:
     return tables.split_summary(record)
 
 
-def _train(index_path: Path, run: Path) -> str:
-    done = train(index_path, run, resolve(TrainConfig, read_recipe("demo")))
+def _train(index_path: Path, run: Path, epochs: int) -> str:
+    settings = read_recipe("demo") | ({"epochs": epochs} if epochs else {})
+    done = train(index_path, run, resolve(TrainConfig, settings))
     return f"best epoch {done.best_epoch}: {done.monitor} {done.best_value:.3f}"
 
 

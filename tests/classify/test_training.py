@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from safetensors.torch import load_file
 
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.evaluation import evaluate
+from brainlens.classify.loop import Loop
 from brainlens.classify.network import load
 from brainlens.classify.run import checkpoint_path
 from brainlens.classify.training import train
@@ -25,6 +27,8 @@ from brainlens.core.config import to_toml
 from brainlens.core.errors import OutputError, RunError, SplitError, WeightsError
 from brainlens.data.index import read_index, write_index
 from tests.classify.conftest import TINY
+from tests.commands import run as command
+from tests.commands import said, start
 
 TRAIN = [sys.executable, "-m", "brainlens.cli", "train"]
 
@@ -42,6 +46,23 @@ def same(one: Path, other: Path) -> bool:
     """Whether two runs ended with the same weights, bit for bit."""
     a, b = weights(one), weights(other)
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def die_in_the_third_epoch() -> None:
+    """Have this process kill itself, as a power cut would, in the middle of the third epoch."""
+    step = Loop.training_step
+
+    def dying(self: Loop, batch: Any, batch_idx: int) -> Any:
+        if self.current_epoch == 2 and batch_idx == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(self, batch, batch_idx)
+
+    Loop.training_step = dying  # type: ignore[method-assign]
+
+
+def hear_ctrl_c() -> None:
+    """A shell that runs the tests in the background has them ignore Ctrl-C; undo that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_a_run_learns_and_leaves_what_the_next_stages_need(
@@ -96,21 +117,9 @@ def test_a_killed_run_resumes_to_the_same_weights(
     killed = tmp_path / "killed"
     settings = tmp_path / "settings.toml"
     settings.write_text(to_toml(config))
-    # The child kills itself, as a power cut would, in the middle of the third epoch.
-    code = (
-        "import os, signal\n"
-        "from brainlens.classify.loop import Loop\n"
-        "step = Loop.training_step\n"
-        "def dying(self, batch, batch_idx):\n"
-        "    if self.current_epoch == 2 and batch_idx == 1: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return step(self, batch, batch_idx)\n"
-        "Loop.training_step = dying\n"
-        "from brainlens.cli import main\n"
-        "main()\n"
-    )
-    arguments = ["train", str(tiny_index), "-o", str(killed), "--config", str(settings)]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    words = ["train", str(tiny_index), "-o", str(killed), "--config", str(settings)]
+    code, errors = command(words, tmp_path, before=die_in_the_third_epoch)
+    assert code == -signal.SIGKILL, errors
     assert checkpoint_path(killed).is_file()
     train(tiny_index, killed, TINY, resume=True)  # the run's own settings win
     assert same(tmp_path / "whole", killed)
@@ -127,24 +136,23 @@ def test_ctrl_c_leaves_a_usable_run_and_says_how_to_resume(
     tiny_index: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    process = subprocess.Popen(
-        [*TRAIN, str(tiny_index), "-o", str(run), "--set", "backbone=cnn_c", "--set", "size=32",
-         "--set", "hidden=[8]", "--set", "tune=all", "--set", "epochs=5000"],
-        stderr=subprocess.PIPE, text=True,
-        # A shell that runs the tests in the background has them ignore Ctrl-C; undo that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
+    settings = ["backbone=cnn_c", "size=32", "hidden=[8]", "tune=all", "epochs=5000"]
+    sets = [word for setting in settings for word in ("--set", setting)]
+    words = ["train", str(tiny_index), "-o", str(run), *sets]
+    process = start(words, tmp_path, before=hear_ctrl_c)
     try:
         deadline = time.monotonic() + 90
         # The state comes last of what an epoch writes.
         while not checkpoint_path(run).is_file() and time.monotonic() < deadline:
             time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGINT)
+        process.join(60)
     finally:
         process.kill()
-        process.wait()
-    assert process.returncode == 130, errors
+        process.join()
+    errors = said(tmp_path)
+    assert process.exitcode == 130, errors
     assert errors.splitlines()[-1].endswith(f"and --resume; {run} is usable as it is")
     assert "Traceback" not in errors
     assert load(run / "model.safetensors").labels == ["glioma", "none"]

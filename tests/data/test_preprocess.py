@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainlens.core.errors import RunError
-from brainlens.data.preprocess import Array, Fit, Preprocessing, content_crop, from_dict
+from brainlens.data.preprocess import Array, Fit, Preprocessing, content_crop, from_dict, quantile
 
 PLAIN = Preprocessing(8)
 
@@ -181,3 +181,11 @@ def test_a_missing_value_is_an_error_not_a_default(name: str) -> None:
 def test_broken_values_are_an_error_of_one_line(change: dict[str, Any]) -> None:
     with pytest.raises(RunError, match=r"\Athe stored preprocessing is not understood \(.+\)\Z"):
         from_dict({**PLAIN.to_dict(), **change})
+
+
+def test_the_quantile_of_a_picture_is_numpys() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(300):
+        shape = rng.integers(1, 60, 2)
+        grey = (rng.random(shape) ** 3 * rng.integers(1, 256)).astype(np.uint8)
+        assert quantile(grey, 0.99) == np.quantile(grey, 0.99)

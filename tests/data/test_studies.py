@@ -39,6 +39,16 @@ def test_a_slice_counts_half_and_each_neighbour_a_quarter() -> None:
     assert got[:, 0] / got[:, 2] == pytest.approx(3)  # its kind stays
 
 
+def test_thin_slices_ask_as_many_neighbours_as_fill_the_same_part_of_a_head() -> None:
+    odds = np.zeros(72)  # three times as many slices as a usual protocol has: three to either side
+    odds[40] = 16.0
+    none = 1 / (1 + np.exp(odds))
+    got = beside(np.stack([1 - none, none], 1), np.ones(72, bool), 1)
+    # Weights 1 2 3 4 3 2 1 of 16 in all.
+    around = [sigmoid(x) for x in (0, 1, 2, 3, 4, 3, 2, 1, 0)]
+    assert 1 - got[36:45, 1] == pytest.approx(around)
+
+
 def test_a_refused_slice_says_nothing_and_is_told_nothing() -> None:
     answers = [answer(0, 0.9), answer(1, 0.01, refusal="is nearly black"), answer(2, 0.8)]
     got = in_context(answers, "none")

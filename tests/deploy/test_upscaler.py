@@ -28,6 +28,14 @@ def test_every_size_gives_what_torch_gives(
     np.testing.assert_allclose(done, expected, atol=1e-3)
 
 
+def test_what_a_processor_chooses_by_itself_stays_near_fp32(exported: Path) -> None:
+    x = np.random.default_rng(0).uniform(0, 1, (16, 16, 3)).astype(np.float32)
+    exact, chosen = (open_exported(exported, precision=p) for p in ("32-true", "auto"))
+    assert exact.precision == "32-true"
+    largest = np.abs(exact.enlarge(x)).max()
+    np.testing.assert_allclose(chosen.enlarge(x), exact.enlarge(x), atol=0.02 * largest)
+
+
 def test_an_answer_outlives_the_next_one(exported: Path) -> None:
     generator = open_exported(exported)
     first = generator.enlarge(np.full((8, 8, 3), 0.2, np.float32))

@@ -95,3 +95,15 @@ def test_missing_weights_name_both_ways(tmp_path: Path, monkeypatch: pytest.Monk
         open_generator()
     with pytest.raises(WeightsError, match="no such weights file"):
         open_generator(weights=tmp_path / "absent.pth")
+
+
+def test_bf16_is_chosen_where_the_processor_has_it_and_told(
+    small_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from brainlens.core import processors
+
+    monkeypatch.setattr(processors, "multiplies_bf16", lambda: True)
+    assert open_generator(weights=small_weights, precision="auto").precision == "bf16-mixed"
+    assert open_generator(weights=small_weights).precision == "32-true"
+    monkeypatch.setattr(processors, "multiplies_bf16", lambda: False)
+    assert open_generator(weights=small_weights, precision="auto").precision == "32-true"

@@ -12,7 +12,14 @@ from safetensors.torch import load_file
 from spandrel import ModelLoader
 
 from brainlens.generative.generators import open_generator
-from brainlens.generative.rrdb import RRDBNet, build, initialise, interpolate, modern_names
+from brainlens.generative.rrdb import (
+    RRDBNet,
+    build,
+    halved,
+    initialise,
+    interpolate,
+    modern_names,
+)
 
 
 def plain(state: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
@@ -92,3 +99,19 @@ def test_a_network_is_built_in_the_shape_of_its_weights() -> None:
     with torch.no_grad():
         assert again(x).shape == (1, 1, 12, 10)
         assert torch.equal(again(x), network(x))
+
+
+def test_in_bf16_only_the_ends_stay_fp32_and_a_picture_hardly_changes(
+    small_weights: Path,
+) -> None:
+    state = load_file(small_weights)
+    exact, half = build(state), halved(build(state))
+    x = torch.rand(1, 3, 12, 10, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        one, other = exact(x), half(x)
+    kept = {name for name, value in half.named_parameters() if value.dtype == torch.float32}
+    assert {name.split(".")[0] for name in kept} == {"conv_first", "conv_last"}
+    assert other.dtype == torch.float32
+    # bf16 has 8 binary digits: each number of the features is right to 1 part in 256.
+    assert float((one - other).abs().max()) < 0.02 * float(one.abs().max())
+    assert not torch.equal(one, other)

@@ -25,7 +25,7 @@ from brainlens.generative.srtraining import train
 
 SMALL = SrConfig(
     blocks=1, features=8, growth=32, start="none", patch=32, batch_size=2, pixel_steps=4,
-    gan_steps=0, every=2, val_images=2, learning_rate=1e-3, device="cpu",
+    gan_steps=0, every=2, val_images=2, learning_rate=1e-3, device="cpu", precision="32-true",
 )  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def test_training_learns_edges_and_writes_usable_generators(tmp_path: Path) -> N
     assert open_generator(weights=model).enlarge(np.zeros((8, 8, 1), np.float32)).shape[0] == 32
     assert not json.loads((tmp_path / "run" / "provenance.json").read_text())["data"]["grouped"]
     with pytest.raises(RunError, match="nothing to resume"):
-        train(folder, tmp_path / "run", config, resume=True)
+        train(folder, tmp_path / "other", config, resume=True)
 
 
 def test_the_second_phase_runs_and_interpolates(shared: Path, tmp_path: Path) -> None:
@@ -110,6 +110,16 @@ def test_the_second_phase_runs_and_interpolates(shared: Path, tmp_path: Path) ->
         expected = torch.lerp(states["psnr"][key].float(), states["gan"][key].float(), 0.25)
         torch.testing.assert_close(value.float(), expected, atol=2e-3, rtol=1e-2)
     assert not torch.equal(states["psnr"]["conv_last.weight"], states["gan"]["conv_last.weight"])
+
+
+def test_bf16_trains_too_and_is_judged_in_fp32(tmp_path: Path) -> None:
+    config = dataclasses.replace(SMALL, precision="bf16-mixed")
+    done = train(draw(tmp_path / "scans"), tmp_path / "run", config)
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").read_text().splitlines()))
+    # The file holds matrices in half precision, so a little is lost between the two.
+    assert done.figures["psnr"]["psnr"] == pytest.approx(
+        max(float(row["psnr"]) for row in rows), abs=0.05
+    )
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(
@@ -133,6 +143,24 @@ def test_a_stopped_run_goes_on_to_the_same_weights(
     train(folder, tmp_path / "run", SMALL, resume=True)
     whole, resumed = (load_file(tmp_path / name / "psnr.safetensors") for name in ("whole", "run"))
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_a_finished_first_phase_may_be_given_a_second_one(shared: Path, tmp_path: Path) -> None:
+    folder, run = draw(tmp_path / "scans"), tmp_path / "run"
+    train(folder, run, SMALL)
+    with pytest.raises(ConfigError, match="learning_rate: a resumed run keeps it"):
+        train(folder, run, SMALL, resume=True, later={"learning_rate": 1.0})
+    second = {"gan_steps": 2, "critic_steps": 2}
+    done = train(folder, run, SMALL, resume=True, later=second)
+    assert set(done.figures) == {"bicubic", "psnr", "gan", "model"}
+    # Only the critic learned: the generator is still the best of phase 1.
+    psnr, gan = (load_file(run / f"{name}.safetensors") for name in ("psnr", "gan"))
+    assert all(torch.equal(psnr[key], gan[key]) for key in psnr)
+    with pytest.raises(ConfigError, match="critic_steps: a resumed run keeps it"):
+        train(folder, run, SMALL, resume=True, later={"critic_steps": 0})
+    train(folder, run, SMALL, resume=True, later={"gan_steps": 4})
+    gan = load_file(run / "gan.safetensors")
+    assert any(not torch.equal(psnr[key], gan[key]) for key in psnr)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from brainlens.generative.styletraining import train
 SMALL = StyleConfig(
     light=True, residual=True, width=8, depth=3, dropout=0.0, judge_width=8, judge_layers=1,
     load=32, load_least=32, crop=32, steps=4, decay_steps=2, every=2, cycle=5.0, identity=1.0,
+    precision="32-true",
     pool=2, held_out=5, sheet=2, device="cpu",
 )  # fmt: skip
 

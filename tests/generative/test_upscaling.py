@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -84,6 +85,8 @@ def test_every_output_is_marked(tmp_path: Path) -> None:
     assert beside["mark"] == MARK
     assert beside["method"] == "nearest"
     assert (beside["width"], beside["height"]) == (32, 32)
+    assert beside["precision"] == "32-true"
+    assert beside["source_digest"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_tiles_of_a_network_are_the_untiled_picture(small_weights: Path) -> None:
@@ -95,6 +98,21 @@ def test_tiles_of_a_network_are_the_untiled_picture(small_weights: Path) -> None
     at_once = enlarged(picture, generator, tile=1000).astype(int)
     in_tiles = enlarged(picture, generator, tile=64).astype(int)
     assert np.abs(at_once - in_tiles).max() <= 1
+
+
+def test_a_large_picture_waits_in_a_file_and_its_tiles_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    file = save(tmp_path / "a.png", pixels)
+    held = read_picture(file)
+    monkeypatch.setattr("brainlens.generative.pictures._SPARED", pixels.nbytes)
+    waiting = read_picture(file)
+    assert isinstance(waiting.pixels, np.memmap)
+    assert not isinstance(held.pixels, np.memmap)
+    for place in ((0, 30, 0, 30), (10, 40, 20, 50), (0, 30, 0, 30)):
+        np.testing.assert_array_equal(waiting.tile(*place), held.tile(*place))
+    np.testing.assert_array_equal(enlarged(waiting, NEAREST), pixels.repeat(4, 0).repeat(4, 1))
 
 
 def test_rows_come_before_the_picture_is_whole() -> None:

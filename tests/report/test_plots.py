@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from brainlens.report import plots, tallies
+from brainlens.report import forest, plots, tallies
 from brainlens.report.artefacts import Bin, Estimate, History
 
 HISTORY: History = [
@@ -23,7 +23,7 @@ DRAWINGS = {
     "accuracy": lambda: plots.curves(HISTORY, "accuracy", 1),
     "loss": lambda: plots.curves(HISTORY, "loss", None),
     "confusion": lambda: plots.confusion([[3, 1], [0, 0]], ["a", "b"]),
-    "intervals": lambda: plots.intervals(FOREST),
+    "intervals": lambda: forest.intervals(FOREST),
     "reliability": lambda: plots.reliability(BINS),
     "bars": lambda: tallies.bars({"a": {"images": 1200, "groups": 7}, "b": {"images": 3}}),
     "histograms": lambda: tallies.histograms([0, 5, 10], {"a": [3, 0], "b": [0, 1]}, "width"),
@@ -77,9 +77,9 @@ def test_the_best_epoch_is_marked_where_there_is_one() -> None:
 
 def test_an_axis_that_does_not_begin_at_zero_says_so() -> None:
     rows = {"a": {"accuracy": Estimate(0.95, 0.93, 0.97)}}
-    assert "the axis begins at 90 %" in texts(plots.intervals(rows))
+    assert "the axis begins at 90 %" in texts(forest.intervals(rows))
     rows = {"a": {"accuracy": Estimate(0.2, 0.05, 0.3)}}
-    assert not [t for t in texts(plots.intervals(rows)) if "begins" in t]
+    assert not [t for t in texts(forest.intervals(rows)) if "begins" in t]
 
 
 def test_bars_are_numbered_and_histograms_named() -> None:
@@ -95,7 +95,7 @@ def test_reliability_shows_the_count_of_each_filled_bin() -> None:
 def test_nothing_to_draw_is_an_empty_drawing() -> None:
     for svg in (
         plots.curves([], "loss", None),
-        plots.intervals({}),
+        forest.intervals({}),
         plots.reliability([]),
         tallies.bars({}),
         tallies.histograms([0], {}, ""),

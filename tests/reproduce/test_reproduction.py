@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from brainlens.classify.evaluation import evaluate
+from brainlens.classify.training import train
 from brainlens.core.driving import InterruptedRunError
 from brainlens.core.errors import ConfigError, IndexFileError, OutputError, RunError, WeightsError
 from brainlens.data.manifest import read_manifest
@@ -131,7 +132,7 @@ def test_between_sets_both_figures_are_shown(scans: Path, tmp_path: Path) -> Non
 def test_an_interrupted_one_goes_on_where_it_stopped(
     again: Path, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, train = tmp_path / "out", arms.train
+    out = tmp_path / "out"
 
     def run(out: Path, **more: Any) -> dict[str, Any]:
         sets = TINY | more.pop("sets", {})

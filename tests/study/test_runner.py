@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +23,7 @@ from brainlens.data.index import read_index, write_index
 from brainlens.study import bench, runner
 from brainlens.study.design import Design
 from brainlens.study.runner import run_study
+from tests.commands import run, start
 from tests.study.conftest import TABLES
 
 Make = Callable[..., Design]
@@ -159,9 +157,8 @@ def test_a_study_killed_outright_keeps_its_finished_rows(
         'backbone = "cnn_c"\nsize = 32\nhidden = [8]\ntune = "all"\nepochs = 12\naugment = "none"\n'
     )
     out = tmp_path / "study"
-    command = [sys.executable, "-m", "brainlens.cli", "study", str(design), str(tiny_index), "-o",
-               str(out)]  # fmt: skip
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    words = ["study", str(design), str(tiny_index), "-o", str(out)]
+    running = start(words, tmp_path)
     deadline = time.monotonic() + 200
 
     def done() -> int:
@@ -173,15 +170,15 @@ def test_a_study_killed_outright_keeps_its_finished_rows(
 
     while done() < 1:
         assert time.monotonic() < deadline
-        assert running.poll() is None
+        assert running.is_alive()
         time.sleep(0.1)
-    running.send_signal(signal.SIGKILL)
-    running.communicate()
+    running.kill()
+    running.join()
     before = done()
     assert 1 <= before < 4
-    finished = subprocess.run([*command, "--resume"], capture_output=True, text=True, timeout=300)
-    assert finished.returncode == 0, finished.stderr
-    assert f"going on: {before} of 4 rows are done" in finished.stderr
+    code, errors = run([*words, "--resume"], tmp_path)
+    assert code == 0, errors
+    assert f"going on: {before} of 4 rows are done" in errors
     assert done() == 4
 
 

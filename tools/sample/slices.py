@@ -27,7 +27,8 @@ LABELS = ("glioma", "meningioma", "pituitary", "none")
 PLANES = ("axial", "coronal", "sagittal")
 PATIENTS = 20  # of each class
 SLICES = (0.0, 0.55, -0.55)  # of each patient: offsets from the middle, in radii of the lesion
-SMALLEST = 0.006  # share of the picture a lesion covers at least
+SMALLEST = 0.01  # share of the picture a lesion covers at least, or most of what its middle covers
+MOST = 0.6  # of the middle's share
 # Relative brightness by sequence, after the usual textbook appearance of each tissue.
 SEQUENCES = ("t1c", "t1", "t2", "flair")
 BRIGHTNESS = {
@@ -163,14 +164,14 @@ def draw(patient: Patient, template: Template) -> Iterator[Array]:
     blur, noise, gamma = rng.uniform(0.35, 0.8), rng.uniform(0.018, 0.034), rng.uniform(0.8, 1.15)
     mirror = rng.random() < 0.5
     seen = replace(patient, label=patient.site, width=48, height=48)  # "none" is cut as its site is
+    middle = cut(seen, it, template, 0.0, fov, shift, mirror)[1].mean()
+    least = min(SMALLEST, MOST * middle)
     for place in SLICES:
         offset = (place + rng.uniform(-0.1, 0.1)) * it.lesion.radius
-        for _ in range(8):
-            if cut(seen, it, template, offset, fov, shift, mirror)[1].mean() >= SMALLEST:
-                break
+        while abs(offset) > 0.1 and (
+            cut(seen, it, template, offset, fov, shift, mirror)[1].mean() < least
+        ):
             offset *= 0.7
-        else:
-            raise RuntimeError(f"{patient.name}: no {patient.plane} slice shows the {patient.site}")
         moved = shift + rng.normal(0, 1.5, 2)  # nobody lies quite still
         pixels, _ = cut(patient, it, template, offset, fov, moved, mirror)
         yield scan(pixels, rng, blur, noise, gamma)

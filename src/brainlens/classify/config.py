@@ -24,12 +24,13 @@ class TrainConfig:
     activation: Literal["relu", "elu", "tanh"] = "relu"  # of the hidden layers
     dropout: float = 0.3  # before the logits
     head: Literal["pooled", "dense"] = "pooled"  # dense: evidence for a tumour, place by place
-    background: str = "none"  # with dense: the class that shows nothing
-    outlines: str = ""  # with dense: a JSON of where the tumours lie (docs/files.md); "" none
+    background: str = "none"  # with outlines or dense: the class that shows nothing
+    outlines: str = ""  # a JSON of where the tumours lie (docs/files.md); "": none
+    painted: float = 0.35  # with outlines: share of them that trains with its tumour painted out
     answer_size: int = 0  # with dense: pixels a side that it answers at; 0: as it was trained
     second: str = ""  # with dense: a plain classifier's run, asked about the whole picture
     healed: float = 0.1  # with dense: what tumours painted out weigh when the context is believed
-    partial: str = ""  # a label that means any of several, as `tumour`; a dense head learns from it
+    partial: str = ""  # a label that means any of several, as `tumour`; learned with outlines
     # pictures
     size: int = 0  # pixels a side; 0: the backbone's own
     fit: Fit = "stretch"  # distort to the square, or pad with black

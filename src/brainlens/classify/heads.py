@@ -2,8 +2,8 @@
 
 Enters: training settings, one set a head, and the features they learn from. Leaves: each head's
 weights at its best epoch, with the epochs' figures. Heads of one shape, whatever their numbers,
-optimizers, activations, seeds and features, stand in one tensor (S, V, units, inputs): S streams of
-batches by V variants that see the same stream, so a step is one matrix product a layer for all.
+optimizers, activations, seeds and features, stand in one tensor (S, V, P): S streams of batches by
+V variants that see the same stream, a head of P parameters in a row.
 
 Equal seeds give `train`'s weights, up to the order of additions: same first weights, same order of
 pictures, same dropout. fp32 always.
@@ -24,13 +24,13 @@ from torch import Tensor
 
 from brainlens.classify.backbones import backbone
 from brainlens.classify.batches import EpochOrder, epoch_order
-from brainlens.classify.firstlayer import first_product, gather
 from brainlens.classify.jobs import Job, Material
-from brainlens.classify.machine import keep_freed_memory
+from brainlens.classify.machine import keep_freed_memory, one_thread_each
 from brainlens.classify.network import ACTIVATIONS, Architecture, build_head
 from brainlens.classify.optimisation import class_weights, cosine_rate
 from brainlens.classify.pausing import Pause
 from brainlens.classify.stacked import Movers
+from brainlens.classify.variants import Layout, Targets, Variants
 from brainlens.core.errors import ConfigError
 from brainlens.core.seeding import derive, seed_everything
 from brainlens.data.preprocess import Array
@@ -74,7 +74,9 @@ def train_block(
     return stack.heads()
 
 
-_COUNTS = ("best_epoch", "best_value", "waited", "stopped")
+_BESIDE = 9  # variants whose weights stay in the cache together
+_RUN = 100  # steps whose dropout is drawn ahead
+_CHANGING = ("rows", "best", "best_epoch", "best_value", "waited", "stopped")
 
 
 class _Stack:
@@ -88,17 +90,16 @@ class _Stack:
         self.materials, self.k = materials, classes
         self.seeds = [seed for _, seed in streams]
         self.train = [[_tensor(view) for view in material.train] for material in materials]
-        self.labels = _tensor(materials[0].classes)
         self.val = torch.stack([_tensor(material.val) for material in materials])  # (S, M, D)
-        own = [job.architecture.activation for job in jobs[:variants]]
-        self.activations = {  # by kind: the variants that have it
-            name: [v for v, kind in enumerate(own) if kind == name] for name in dict.fromkeys(own)
-        }
-        self.weights = _first_weights(jobs, self.val.shape[2], classes, (len(streams), variants))
-        self.movers = Movers([job.config for job in jobs], self.weights)
+        self.activations = [job.architecture.activation for job in jobs[:variants]]
+        self.parts = [range(variants)[start:][:_BESIDE] for start in range(0, variants, _BESIDE)]
+        self.layout, first = _first_weights(jobs, self.val.shape[2], classes)
+        self.movers = Movers([job.config for job in jobs], first)
+        self.rows = first.view(len(streams), variants, -1)
         balanced = self.config.balance == "weights"
-        self.balance = class_weights(materials[0].classes) if balanced else torch.ones(classes)
-        self.best = [w.detach().clone() for w in self.weights]
+        balance = class_weights(materials[0].classes) if balanced else torch.ones(classes)
+        self.targets = Targets(_tensor(materials[0].classes), balance, self.config.label_smoothing)
+        self.best = self.rows.clone()
         self.best_epoch = torch.zeros(len(streams), variants, dtype=torch.long)
         self.best_value = torch.full((len(streams), variants), torch.nan)
         self.waited = torch.zeros(len(streams), variants, dtype=torch.long)
@@ -106,22 +107,50 @@ class _Stack:
         self.history: list[dict[str, Tensor]] = []
 
     def learn(self, epoch: int) -> None:
-        """One epoch of steps."""
-        config = self.config
-        orders = {seed: self._batches(seed, epoch) for seed in set(self.seeds)}
-        count = len(orders[self.seeds[0]])
-        for number in range(count):
-            picks = [orders[seed][number] for seed in self.seeds]
-            x = gather([views[epoch % len(views)] for views in self.train], picks)  # (S, B, D)
-            y = torch.stack([self.labels[p] for p in picks])  # (S, B)
-            loss = self._loss(self._logits(x, self._masks(epoch, number, x)), y)
-            grads = torch.autograd.grad(loss, self.weights)
-            if config.schedule == "cosine":
-                self.movers.set_share(
-                    cosine_rate(dataclasses.replace(config, learning_rate=1.0),
-                                epoch + number / count)
-                )  # fmt: skip
-            self.movers.move(grads)
+        """One epoch of steps.
+
+        A few heads take many steps before the next few do, so that their parameters and what
+        their rules remember stay in a processor's cache; each processor has its own few.
+        """
+        batches = {seed: self._batches(seed, epoch) for seed in dict.fromkeys(self.seeds)}
+        count = len(batches[self.seeds[0]])
+        with one_thread_each() as pool:
+            for begin in range(0, count, _RUN):
+                work = []
+                for seed, all_batches in batches.items():
+                    run = all_batches[begin : begin + _RUN]
+                    masks = self._masks(seed, epoch, begin, run)
+                    times = [epoch + (begin + n) / count for n in range(len(run))]
+                    for stream in (s for s, own in enumerate(self.seeds) if own == seed):
+                        view = self.train[stream][epoch % len(self.train[stream])]
+                        work += [
+                            pool.submit(self._steps, stream, part, view, run, masks, times)
+                            for part in self.parts
+                        ]
+                for done in work:
+                    done.result()
+        self.movers.step += count
+
+    @torch.no_grad()
+    def _steps(
+        self, stream: int, places: range, view: Tensor, run: Sequence[Tensor],
+        masks: list[dict[float, Tensor]], times: Sequence[float],
+    ) -> None:  # fmt: skip
+        """These variants of a stream, batch after batch."""
+        own = slice(places.start, places.stop)
+        heads = Variants(self.layout, self.rows[stream, own], self.activations[own])
+        part = self.movers.part([stream * self.variants + v for v in places], heads.gradients)
+        shares = [job.config.dropout for job in self.jobs[own]]
+        for samples, drawn, time in zip(run, masks, times, strict=True):
+            mask = torch.stack([drawn[share] for share in shares])
+            heads.descend(view[samples], mask, self.targets.of(samples))
+            part.move(self._share(time))
+
+    def _share(self, time: float) -> float:
+        """Of its rate that every head takes at a time in epochs."""
+        if self.config.schedule != "cosine":
+            return 1.0
+        return cosine_rate(dataclasses.replace(self.config, learning_rate=1.0), time)
 
     def _batches(self, seed: int, epoch: int) -> list[Tensor]:
         order = epoch_order(
@@ -130,63 +159,37 @@ class _Stack:
         )  # fmt: skip
         return [torch.tensor(batch) for batch in EpochOrder(order, self.config.batch_size)]
 
-    def _masks(self, epoch: int, number: int, x: Tensor) -> Tensor:
-        """Dropout's factors (S, V, B, units), as nn.Dropout draws them in `train`'s loop."""
+    def _masks(
+        self, seed: int, epoch: int, begin: int, run: Sequence[Tensor]
+    ) -> list[dict[float, Tensor]]:
+        """Dropout's factors (units, B) by share, step by step, as nn.Dropout draws in `train`."""
         hidden = self.jobs[0].architecture.hidden
-        one = torch.ones(x.shape[1], hidden[-1] if hidden else x.shape[2])
-        shares = [job.config.dropout for job in self.jobs[: self.variants]]
-        drawn: dict[tuple[int, float], Tensor] = {}
-        for seed in dict.fromkeys(self.seeds):
+        units = hidden[-1] if hidden else self.val.shape[2]
+        shares = dict.fromkeys(job.config.dropout for job in self.jobs[: self.variants])
+        masks = []
+        for number, samples in enumerate(run, begin):
             start = derive(seed, "step", epoch, number, 0)
-            for share in dict.fromkeys(shares):
+            drawn = {}
+            for share in shares:
                 torch.default_generator.manual_seed(start)  # not the GPUs', which cost more
-                drawn[seed, share] = F.dropout(one, share)
-        return torch.stack(
-            [torch.stack([drawn[seed, share] for share in shares]) for seed in self.seeds]
-        )
-
-    def _logits(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """(S, V, B, K) of (S, B, D)."""
-        streams, rows, _ = x.shape
-        first, *others = zip(self.weights[::2], self.weights[1::2], strict=True)
-        if mask is not None and not others:  # no hidden layer: dropout stands before the product
-            h = x[:, None] * mask  # (S, V, B, D)
-            return torch.matmul(h, first[0].mT) + first[1][:, :, None]
-        flat = first_product(first[0], x)  # (S, V * units, B)
-        h = flat.view(streams, self.variants, -1, rows).mT + first[1][:, :, None]
-        for place, (weight, bias) in enumerate(others):
-            h = self._activate(h)
-            if mask is not None and place == len(others) - 1:
-                h = h * mask
-            h = torch.matmul(h, weight.mT) + bias[:, :, None]
-        return h
-
-    def _activate(self, h: Tensor) -> Tensor:
-        """Each variant's own activation, over (S, V, B, units)."""
-        if len(self.activations) == 1:
-            return ACTIVATIONS[next(iter(self.activations))]()(h)  # type: ignore[no-any-return]
-        parts = [ACTIVATIONS[name]()(h[:, own]) for name, own in self.activations.items()]
-        back = torch.tensor([v for own in self.activations.values() for v in own]).argsort()
-        return torch.cat(parts, 1)[:, back]
-
-    def _loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        """The sum over heads of each head's own mean loss."""
-        each = F.cross_entropy(
-            logits.flatten(0, 2), y[:, None].expand(logits.shape[:3]).flatten(), self.balance,
-            reduction="none", label_smoothing=self.config.label_smoothing,
-        )  # fmt: skip
-        sums = each.view(logits.shape[:3]).sum((1, 2))  # (S,)
-        return (sums / self.balance[y].sum(1)).sum()
+                drawn[share] = F.dropout(torch.ones(len(samples), units), share).mT.contiguous()
+            masks.append(drawn)
+        return masks
 
     @torch.no_grad()
     def judge(self, epoch: int) -> None:
         """The epoch's figures on the validation features; the best weights so far are kept."""
         true = _tensor(self.materials[0].val_classes)
-        logits = self._logits(self.val, None)  # (S, V, M, K)
+        logits = torch.stack(
+            [
+                Variants(self.layout, rows, self.activations).logits(own)
+                for rows, own in zip(self.rows, self.val, strict=True)
+            ]
+        )  # (S, V, K, M)
         loss = F.cross_entropy(
-            logits.flatten(0, 2), true.expand(logits.shape[:3]).flatten(), reduction="none"
+            logits.flatten(0, 1), true.expand(self.best_epoch.numel(), -1), reduction="none"
         )
-        right = logits.argmax(-1) == true  # (S, V, M)
+        right = logits.argmax(2) == true  # (S, V, M)
         present = [true == c for c in range(self.k) if (true == c).any()]
         recall = torch.stack([right[..., chosen].float().mean(-1) for chosen in present])
         figures = {
@@ -199,8 +202,7 @@ class _Stack:
         sign = -1 if self.config.monitor == "val_loss" else 1
         better = (sign * value > sign * self.best_value) | (self.best_epoch == 0)
         better &= ~self.stopped
-        for best, weight in zip(self.best, self.weights, strict=True):
-            best[better] = weight[better]
+        self.best[better] = self.rows[better]
         self.best_epoch[better], self.best_value[better] = epoch + 1, value[better]
         self.waited = torch.where(better, 0, self.waited + 1)
         if self.config.patience:
@@ -209,9 +211,7 @@ class _Stack:
 
     def state(self) -> dict[str, Tensor]:
         """Everything that changes from epoch to epoch, but the movers' numbers; live, by name."""
-        own = {f"weight.{i}": weight.detach() for i, weight in enumerate(self.weights)}
-        own |= {f"best.{i}": best for i, best in enumerate(self.best)}
-        own |= {name: getattr(self, name) for name in _COUNTS} | self.movers.state()
+        own = {name: getattr(self, name) for name in _CHANGING} | self.movers.state()
         for name in self.history[0]:
             own[f"history.{name}"] = torch.stack([figures[name] for figures in self.history])
         return own
@@ -235,7 +235,13 @@ class _Stack:
                  for kind in ("weight", "bias")]  # fmt: skip
         return [
             Head(
-                {name: best[s, v].clone() for name, best in zip(names, self.best, strict=True)},
+                dict(
+                    zip(
+                        names,
+                        (own.clone() for own in self.layout.views(self.best[s, v])),
+                        strict=True,
+                    )
+                ),
                 int(self.best_epoch[s, v]),
                 float(self.best_value[s, v]),
                 [{name: float(f[s, v]) for name, f in row.items()} for row in self.history],
@@ -264,22 +270,20 @@ def _state_at_head(name: str, seed: int) -> Tensor:
     return torch.get_rng_state()
 
 
-def _first_weights(
-    jobs: Sequence[Job], inputs: int, classes: int, grid: tuple[int, int]
-) -> list[Tensor]:
-    """The weights that `train` would begin with, stacked: (S, V, units, inputs), (S, V, units)."""
+def _first_weights(jobs: Sequence[Job], inputs: int, classes: int) -> tuple[Layout, Tensor]:
+    """The parameters that `train` would begin with, a head in a row."""
     heads: dict[int, list[Tensor]] = {}
-    layers: list[list[Tensor]] = []
     for job in jobs:
         if job.config.seed not in heads:
             torch.set_rng_state(_state_at_head(job.architecture.backbone, job.config.seed))
             head = build_head(inputs, job.architecture, classes)
             heads[job.config.seed] = [p.detach() for p in head.parameters()]
-        layers.append(heads[job.config.seed])
-    return [
-        torch.stack(same).reshape(*grid, *same[0].shape).contiguous().requires_grad_()
-        for same in zip(*layers, strict=True)
-    ]
+    layout = Layout(tuple(tuple(own.shape) for own in heads[jobs[0].config.seed]))
+    rows = torch.zeros(len(jobs), layout.length)
+    for job, row in zip(jobs, rows, strict=True):
+        for place, own in zip(layout.views(row), heads[job.config.seed], strict=True):
+            place.copy_(own)
+    return layout, rows
 
 
 def apply_head(head: Head, architecture: Architecture, features: Array) -> Array:

@@ -60,6 +60,8 @@ def blocks(jobs: Sequence[Job], *, spread: bool = False) -> list[list[int]]:
         for streams in variants.values():
             key = (kind, tuple(sorted(streams)))
             found.setdefault(key, []).append([streams[s] for s in sorted(streams)])
+    for group in found.values():  # neighbours of one activation go through it in one call
+        group.sort(key=lambda numbers: jobs[numbers[0]].architecture.activation)
     return [
         [n for numbers in zip(*part, strict=True) for n in numbers]
         for group in found.values()

@@ -21,7 +21,9 @@ from brainlens.classify.batches import Batch, EpochOrder, Pictures, epoch_order,
 from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.dense import DenseClassifier, dense_loss
+from brainlens.classify.depthwise import Fp32Gradients
 from brainlens.classify.features import Features
+from brainlens.classify.losses import partial_loss
 from brainlens.classify.network import Classifier, Network
 from brainlens.classify.optimisation import (
     class_weights,
@@ -171,15 +173,23 @@ class Loop(pl.LightningModule):
         return ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        with Fp32Gradients():
+            return self._step(batch, batch_idx)
+
+    def _step(self, batch: Batch, batch_idx: int) -> Tensor:
         config = self.config
         weight = None if self.balance is None else self.balance.to(self.device)
         if isinstance(self.network, DenseClassifier):
             return self._dense_step(batch, batch_idx, weight)
-        logits = self(batch.pictures if self.cut else self._seen(batch, batch_idx))
-        loss = F.cross_entropy(
-            logits.float(), batch.classes, weight, label_smoothing=config.label_smoothing
-        )
-        self._count("train", logits, batch.classes, loss)
+        logits = self(batch.pictures if self.cut else self._seen(batch, batch_idx)[:, :1])
+        data = self.data["train"]
+        background = data.background if isinstance(data, Outlined) else -1
+        loss = partial_loss(
+            logits.float(), batch.classes, background=background, weight=weight,
+            label_smoothing=config.label_smoothing,
+        )  # fmt: skip
+        known = batch.classes >= 0
+        self._count("train", logits[known], batch.classes[known], loss)
         return loss
 
     def _dense_step(self, batch: Batch, batch_idx: int, weight: Tensor | None) -> Tensor:

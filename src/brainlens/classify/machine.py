@@ -1,17 +1,21 @@
-"""Owns the machine that torch runs on: device, number format, and its description."""
+"""Owns the machine that torch runs on: its device and its description."""
 
 from __future__ import annotations
 
 import os
 import platform
-from typing import Any, Literal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 from brainlens.core.allocator import keep_freed_memory as keep_freed_memory
 from brainlens.core.errors import ConfigError
-
-Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
+from brainlens.core.processors import Precision as Precision
+from brainlens.core.processors import choose_precision as choose_precision
+from brainlens.core.processors import cores
 
 
 def choose_device(name: str = "auto") -> str:
@@ -23,21 +27,16 @@ def choose_device(name: str = "auto") -> str:
     return name
 
 
-def choose_precision(wanted: Precision, device: str) -> Precision:
-    """bf16 where the hardware has it, else fp32: emulated bf16 is many times slower."""
-    if wanted != "auto":
-        return wanted
-    native = torch.cuda.is_bf16_supported() if device == "cuda" else _cpu_has_bf16()
-    return "bf16-mixed" if native else "32-true"
-
-
-def _cpu_has_bf16() -> bool:
-    """Whether the processor multiplies bf16 itself (AVX-512 BF16 or AMX)."""
+@contextmanager
+def one_thread_each() -> Iterator[ThreadPoolExecutor]:
+    """Workers, one a processor, whose torch calls stay in one thread: for much small work."""
+    before = torch.get_num_threads()
+    many = min(before, cores())
     try:
-        with open("/proc/cpuinfo") as stream:
-            return any("avx512_bf16" in line or "amx_bf16" in line for line in stream)
-    except OSError:
-        return False
+        with ThreadPoolExecutor(many, initializer=lambda: torch.set_num_threads(1)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(before)  # else threads begun later would start with the workers' 1
 
 
 def describe(device: str, precision: str) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from brainlens.data.outlines import masks, read_outlines
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Array, Preprocessing
 
-_HEALED = 0.35  # share of the outlined slices that are shown healed
 _DECOY = 0.25  # share of the others that carry a painted place
 
 
@@ -37,9 +36,11 @@ class Outlined(Dataset[Batch]):
         classes: Array,
         *,
         background: int,
+        painted: float,
         seed: int,
     ) -> None:
         self.classes, self.seed, self.background = classes, seed, background
+        self.painted = painted  # share of the outlined slices that are shown healed
         self.shown, self.drawn = shown, drawn
         # A slice without a tumour has nothing to outline, and so is outlined too.
         self.known = known | (classes == background)
@@ -56,7 +57,7 @@ class Outlined(Dataset[Batch]):
         stack, classes = [], []
         for i in samples:
             chance = generator(self.seed, "version", self.epoch, i).random()
-            heal = bool(self.healable[i]) and chance < _HEALED
+            heal = bool(self.healable[i]) and chance < self.painted
             decoy = not heal and chance > 1 - _DECOY
             picture = (self.healed if heal else self.decoys if decoy else self.shown)[i]
             stack.append(np.stack([picture, self.drawn[i] * (not heal)]))
@@ -90,13 +91,15 @@ class Checked(Dataset[Batch]):
 
 def outlined_data(
     index: Index, rows: dict[str, list[Row]], classes: dict[str, Array],
-    preprocessing: Preprocessing, outlines: str, *, background: int, seed: int,
+    preprocessing: Preprocessing, outlines: str, *, background: int, painted: float, seed: int,
 ) -> dict[str, Outlined | Checked]:  # fmt: skip
-    """What a dense head learns from and what it is checked on."""
+    """What is learned from pictures with outlines, and what that is checked on."""
     polygons = read_outlines(Path(outlines)) if outlines else {}
     shown = pictures(index, rows["train"], preprocessing)
     drawn = masks(index, rows["train"], polygons, preprocessing)
-    train = Outlined(shown, *drawn, classes["train"], background=background, seed=seed)
+    train = Outlined(
+        shown, *drawn, classes["train"], background=background, painted=painted, seed=seed
+    )
     val = checked_data(
         index, rows["val"], classes["val"], preprocessing, outlines,
         background=background, seed=seed,

@@ -14,7 +14,7 @@ from brainlens.data.preprocess import Preprocessing
 
 def plan(config: TrainConfig, labels: Sequence[str] = ()) -> tuple[Architecture, Preprocessing]:
     """The network and preprocessing that a config asks for, its backbone's habits filled in."""
-    if dense(config) and config.background not in labels:
+    if outlined(config) and config.background not in labels:
         raise ConfigError(f"background {config.background!r}: {nearest(config.background, labels)}")
     row = backbone(config.backbone)
     size = config.size or row.size
@@ -36,6 +36,11 @@ def plan(config: TrainConfig, labels: Sequence[str] = ()) -> tuple[Architecture,
 def dense(config: TrainConfig) -> bool:
     """Whether evidence is sought place by place."""
     return config.head == "dense"
+
+
+def outlined(config: TrainConfig) -> bool:
+    """Whether a part of the tumours trains painted out, and a partial label is learned from."""
+    return dense(config) or bool(config.outlines)
 
 
 def pretrained(config: TrainConfig) -> bool:

@@ -1,23 +1,20 @@
 """Owns the optimizers for stacked heads: torch's update rules with numbers of each head's own.
 
-Enters: stacked weights (S, V, ...) and their gradients. Leaves: the weights moved in place. Every
-head keeps its own rule, learning rate, decay and momentum; those that agree in all of them at a
-step move in one call. Rules and defaults are torch.optim's; its fused ones pass over a weight once.
+Enters: heads, one in a row (H, P), and buffers of their gradients. Leaves: the rows moved in place.
+Every head keeps its own rule, learning rate, decay and momentum; those of a part that agree in all
+of them move in one call. Rules and defaults are torch.optim's.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.adagrad import adagrad as torch_adagrad
-from torch.optim.adam import adam as torch_adam
-from torch.optim.adamw import adamw as torch_adamw
-from torch.optim.sgd import sgd as torch_sgd
 
 from brainlens.classify.config import TrainConfig
 
@@ -31,55 +28,38 @@ class Numbers:
     momentum: float
 
 
-@dataclass(frozen=True)
-class Parts:
-    """One head: its parameters, views into the stack, and what its rule remembers of each."""
-
-    weights: list[Tensor]
-    first: list[Tensor]
-    second: list[Tensor]
-    steps: list[Tensor]  # taken so far, one a parameter: torch's fused rules count them up
+Tensors = list[Tensor]
+# Heads, their gradients, what the rule remembers of each (twice), steps taken so far.
+Rule = Callable[[Tensors, Tensors, Tensors, Tensors, Tensors, Numbers], None]
 
 
 class Movers:
     """The rules of all heads of a stack, in the order of their settings; final."""
 
-    def __init__(self, configs: Sequence[TrainConfig], stack: Sequence[Tensor]) -> None:
+    def __init__(self, configs: Sequence[TrainConfig], rows: Tensor) -> None:
         self.configs = configs
         self.rates = [config.learning_rate for config in configs]
         self.plateaus = (
             [_plateau(config) for config in configs] if configs[0].schedule == "plateau" else []
         )
-        self.step = 0
-        self.heads = [
-            Parts(
-                own, [torch.zeros_like(w) for w in own], [torch.zeros_like(w) for w in own],
-                [torch.zeros(()) for _ in own],
-            )
-            for own in _by_head(weight.detach() for weight in stack)
-        ]  # fmt: skip
+        self.step = 0  # taken by every head
+        self.rows, self.first, self.second = rows, torch.zeros_like(rows), torch.zeros_like(rows)
+        self.steps = torch.zeros(len(rows))
 
-    def move(self, gradients: Sequence[Tensor]) -> None:
-        """One step of every head."""
-        self.step += 1
-        own = _by_head(gradient.contiguous() for gradient in gradients)
+    def part(self, heads: Sequence[int], gradients: Tensor) -> Part:
+        """These heads, whose gradients the rows of a buffer will hold at each step."""
         alike = defaultdict(list)
-        for head, (config, rate) in enumerate(zip(self.configs, self.rates, strict=True)):
-            key = (config.optimizer, rate, config.weight_decay, config.momentum)
-            alike[key].append(head)
-        for (name, rate, decay, momentum), heads in alike.items():
-            RULES[name](
-                [w for head in heads for w in self.heads[head].weights],
-                [g for head in heads for g in own[head]],
-                [m for head in heads for m in self.heads[head].first],
-                [m for head in heads for m in self.heads[head].second],
-                [n for head in heads for n in self.heads[head].steps],
-                Numbers(rate, decay, momentum),
-            )
-
-    def set_share(self, share: float) -> None:
-        """Every head at this share of its own rate."""
-        self.rates = [config.learning_rate * share for config in self.configs]
+        for place, head in enumerate(heads):
+            config = self.configs[head]
+            key = (config.optimizer, self.rates[head], config.weight_decay, config.momentum)
+            alike[key].append((head, gradients[place]))
+        groups: list[tuple[Rule, list[Tensors], int]] = []
+        for (name, *_), pairs in alike.items():
+            kinds = (self.rows, self.first, self.second, self.steps)
+            own, first, second, steps = ([kind[head] for head, _ in pairs] for kind in kinds)
+            down = [gradient for _, gradient in pairs]
+            groups.append((RULES[name], [own, down, first, second, steps], pairs[0][0]))
+        return Part(self, groups)
 
     def end_epoch(self, values: Tensor) -> None:
         """Let the rate of each head fall whose monitored value no longer improves."""
@@ -90,12 +70,7 @@ class Movers:
 
     def state(self) -> dict[str, Tensor]:
         """What the rules remember, live, by name."""
-        return {
-            f"{kind}.{head}.{i}": one
-            for head, parts in enumerate(self.heads)
-            for kind, own in (("first", parts.first), ("second", parts.second))
-            for i, one in enumerate(own)
-        }
+        return {"first": self.first, "second": self.second}
 
     def numbers(self) -> list[Any]:
         """The rest of what changes, as JSON has it."""
@@ -105,17 +80,26 @@ class Movers:
     def set_numbers(self, numbers: list[Any]) -> None:
         """Go on from these."""
         self.step, self.rates, plateaus = numbers
-        for head in self.heads:
-            for count in head.steps:
-                count.fill_(self.step)
+        self.steps.fill_(self.step)
         for plateau, rate, own in zip(self.plateaus, self.rates, plateaus, strict=False):
             plateau.best, plateau.num_bad_epochs, plateau.last_epoch = own
             plateau.optimizer.param_groups[0]["lr"] = rate
 
 
-def _by_head(stack: Iterable[Tensor]) -> list[list[Tensor]]:
-    """Each head's parameters, as views of stacked ones."""
-    return [list(own) for own in zip(*(one.flatten(0, 1).unbind() for one in stack), strict=True)]
+@dataclass(frozen=True)
+class Part:
+    """Some heads of a stack, in groups that agree in their numbers; good for one epoch."""
+
+    movers: Movers
+    groups: list[tuple[Rule, list[Tensors], int]]  # the last: a head whose numbers are all's
+
+    def move(self, share: float = 1.0) -> None:
+        """One step of each, at this share of its rate."""
+        for rule, tensors, head in self.groups:
+            config = self.movers.configs[head]
+            own = Numbers(share * self.movers.rates[head], config.weight_decay, config.momentum)
+            w, g, first, second, steps = tensors
+            rule(w, g, first, second, steps, own)
 
 
 def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
@@ -127,27 +111,27 @@ def _plateau(config: TrainConfig) -> torch.optim.lr_scheduler.ReduceLROnPlateau:
     )  # fmt: skip
 
 
-Tensors = list[Tensor]
-Rule = Callable[[Tensors, Tensors, Tensors, Tensors, Tensors, Numbers], None]
-
-
 def sgd(w: Tensors, g: Tensors, moved: Tensors, _: Tensors, steps: Tensors, own: Numbers) -> None:
     """Momentum without dampening."""
-    torch_sgd(
-        w, g, list(moved), weight_decay=own.decay, momentum=own.momentum, lr=own.rate,
-        dampening=0.0, nesterov=False, fused=True, foreach=False, maximize=False,
-    )  # fmt: skip
+    for weight, gradient, velocity in zip(w, g, moved, strict=True):
+        down = gradient.add(weight, alpha=own.decay) if own.decay else gradient
+        down = velocity.mul_(own.momentum).add_(down) if own.momentum else down
+        weight.add_(down, alpha=-own.rate)
 
 
 def _with_moments(rule: Callable[..., None]) -> Rule:
-    """Adam (Kingma and Ba 2015: decay as L2) or AdamW (Loshchilov and Hutter 2019: decay apart)."""
+    """Adam (Kingma and Ba 2015: decay as L2) or AdamW (Loshchilov and Hutter 2019: decay apart).
+
+    torch.optim's fused kernels, without its wrappers, which cost as much as the work on one head.
+    """
 
     def move(
         w: Tensors, g: Tensors, mean: Tensors, square: Tensors, steps: Tensors, own: Numbers
     ) -> None:
+        torch._foreach_add_(steps, 1)
         rule(
             w, g, mean, square, [], steps, lr=own.rate, weight_decay=own.decay, beta1=0.9,
-            beta2=0.999, eps=1e-8, amsgrad=False, fused=True, foreach=False, maximize=False,
+            beta2=0.999, eps=1e-8, amsgrad=False, maximize=False,
         )  # fmt: skip
 
     return move
@@ -164,34 +148,18 @@ def adagrad(
 
 
 def adadelta(
-    w: Tensors, g: Tensors, square: Tensors, moved: Tensors, steps: Tensors, own: Numbers
+    w: Tensors, g: Tensors, squares: Tensors, moves: Tensors, steps: Tensors, own: Numbers
 ) -> None:
-    """Zeiler (2012), rho 0.9: large weights one by one, which then stay in the cache."""
-    small = [n for n, weight in enumerate(w) if weight.numel() < _SMALL]
-    alone = [[n] for n, weight in enumerate(w) if weight.numel() >= _SMALL]
-    for numbers in (small, *alone):
-        if numbers:
-            _adadelta(*([kind[n] for n in numbers] for kind in (w, g, square, moved)), own=own)
-
-
-_SMALL = 4096  # numbers of a weight: below, the calls cost more than the work
-
-
-@torch.no_grad()
-def _adadelta(w: Tensors, g: Tensors, square: Tensors, moved: Tensors, *, own: Numbers) -> None:
-    down = torch._foreach_add(g, w, alpha=own.decay) if own.decay else g
-    torch._foreach_mul_(square, 0.9)
-    torch._foreach_addcmul_(square, down, down, value=0.1)
-    delta = torch._foreach_add(moved, 1e-6)
-    torch._foreach_div_(delta, torch._foreach_add(square, 1e-6))
-    torch._foreach_sqrt_(delta)
-    torch._foreach_mul_(delta, down)
-    torch._foreach_mul_(moved, 0.9)
-    torch._foreach_addcmul_(moved, delta, delta, value=0.1)
-    torch._foreach_add_(w, delta, alpha=-own.rate)
+    """Zeiler (2012), rho 0.9: head by head, which then stays in the cache."""
+    for weight, gradient, square, moved in zip(w, g, squares, moves, strict=True):
+        down = gradient.add(weight, alpha=own.decay) if own.decay else gradient
+        square.mul_(0.9).addcmul_(down, down, value=0.1)
+        delta = moved.add(1e-6).div_(square.add(1e-6)).sqrt_().mul_(down)
+        moved.mul_(0.9).addcmul_(delta, delta, value=0.1)
+        weight.add_(delta, alpha=-own.rate)
 
 
 RULES: dict[str, Rule] = {
-    "adam": _with_moments(torch_adam), "adamw": _with_moments(torch_adamw), "sgd": sgd,
-    "adagrad": adagrad, "adadelta": adadelta,
+    "adam": _with_moments(torch._fused_adam_), "adamw": _with_moments(torch._fused_adamw_),
+    "sgd": sgd, "adagrad": adagrad, "adadelta": adadelta,
 }  # fmt: skip

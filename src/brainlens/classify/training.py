@@ -20,13 +20,12 @@ from brainlens.classify.batches import Pictures
 from brainlens.classify.boundary import boundary
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.context import read_second, second_opinion
-from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.features import Features, extractor, features, too_large, views_of
 from brainlens.classify.loop import Data, Loop
-from brainlens.classify.network import Network, build
+from brainlens.classify.network import Classifier, Network, build
 from brainlens.classify.optimisation import frozen_layers
 from brainlens.classify.outlined import outlined_data
-from brainlens.classify.plan import dense, first_weights, plan
+from brainlens.classify.plan import dense, first_weights, outlined, plan
 from brainlens.classify.run import Ledger, checkpoint_path, read_provenance
 from brainlens.core.config import read_toml, resolve, to_toml
 from brainlens.core.driving import InterruptedRunError, drive
@@ -141,11 +140,12 @@ def _data(
 ) -> tuple[Mapping[str, Data], int]:  # fmt: skip
     """What the loop learns from, and how many of the network's steps it has behind it."""
     classes = {split: class_numbers(part, labels) for split, part in rows.items()}
-    if isinstance(network, DenseClassifier):
+    if outlined(config):
         return outlined_data(
             index, rows, classes, preprocessing, config.outlines,
-            background=network.background, seed=config.seed,
+            background=labels.index(config.background), painted=config.painted, seed=config.seed,
         ), 0  # fmt: skip
+    assert isinstance(network, Classifier)  # a dense head is outlined
     cut = boundary(network, config, frozen_layers(network, config)) if cached else 0
     views = views_of(config)
     images = len(rows["train"]) * len(views) + len(rows["val"])
@@ -163,8 +163,8 @@ def _data(
 
 
 def _learnt(rows: list[Row], split: str, config: TrainConfig) -> list[Row]:
-    """Without rows of which only a part of the class is known: they train a dense head, no more."""
-    if split == "train" and dense(config):
+    """Without rows of which only a part of the class is known, but where training uses that."""
+    if split == "train" and outlined(config):
         return rows
     return [row for row in rows if row.label != (config.partial or None)]
 

@@ -13,12 +13,15 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.option("-o", "out", type=_FILE, default=Path("brainlens-demo"), help="Folder to write.")
+@click.option(
+    "--epochs", type=click.IntRange(min=1), help="Train for less, or longer, than the recipe says."
+)
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier demo.")
-def demo(out: Path, overwrite: bool) -> None:
+def demo(out: Path, epochs: int | None, overwrite: bool) -> None:
     """Run everything once on the embedded synthetic sample (3 minutes, no network)."""
     from brainlens.demo import run_demo
 
-    click.echo(run_demo(out, overwrite=overwrite))
+    click.echo(run_demo(out, epochs=epochs or 0, overwrite=overwrite))
 
 
 @click.command()

@@ -28,6 +28,8 @@ _KEY = click.option("--audit-key", type=_FILE, help="File with a secret that sea
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True,
               help="Port to listen on; 0: any free one.")  # fmt: skip
 @click.option("--name", "names", multiple=True, help="A host name it answers to; repeatable.")
+@click.option("--proxy", default="", metavar="ADDRESS",
+              help="A proxy before it: its X-Forwarded-For says who asks.")  # fmt: skip
 @_FOLDER
 @_DATABASE
 @_KEY

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from brainlens.core.errors import OutputError
+from brainlens.core.processors import Precision
 from brainlens.core.progress import duration, say
 
 _FILE = click.Path(path_type=Path)
@@ -17,6 +18,7 @@ _WEIGHTS = click.option(
     "--weights", type=_FILE, help="An ESRGAN checkpoint of any dialect, or an exported .onnx."
 )
 _DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto")
+_FORMATS = click.Choice(["auto", "32-true", "bf16-mixed"])
 
 
 class Upscale(click.Group):
@@ -57,10 +59,14 @@ def upscale() -> None:
 )  # fmt: skip
 @click.option("--slices", default="all", show_default=True, help="all, middle, 12, or 30:40.")
 @_DEVICE
+@click.option(
+    "--precision", type=_FORMATS, default="auto", show_default=True,
+    help="auto: bf16 where the hardware has it.",
+)  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Replace pictures that exist.")
 def pictures(
     inputs: tuple[Path, ...], out: Path, method: str, scale: int, weights: Path | None, tile: int,
-    compare: bool, plane: str, slices: str, device: str, overwrite: bool,
+    compare: bool, plane: str, slices: str, device: str, precision: Precision, overwrite: bool,
 ) -> None:  # fmt: skip
     """Enlarge images, DICOM files and NIfTI volumes to PNG (the default command).
 
@@ -71,7 +77,7 @@ def pictures(
     from brainlens.generative.upscaling import upscale as enlarge
 
     prepare(inputs, out, overwrite=overwrite)
-    generator = opened(method, weights, scale, device)
+    generator = opened(method, weights, scale, device, precision)
     done, unreadable = enlarge(
         inputs, out, generator, tile=tile, plane=plane, slices=slices, compare=compare,
         overwrite=overwrite,
@@ -95,10 +101,12 @@ def pictures(
 @click.option("--limit", type=click.IntRange(1), help="Only so many pictures, evenly chosen.")
 @click.option("--no-lpips", is_flag=True, help="Leave LPIPS out (needs VGG16 weights).")
 @_DEVICE
+@click.option("--precision", type=_FORMATS, default="32-true", show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace figures that exist.")
 def score(
     folder: Path, out: Path | None, methods: tuple[str, ...], weights: tuple[Path, ...],
-    shrink: str, limit: int | None, no_lpips: bool, device: str, overwrite: bool,
+    shrink: str, limit: int | None, no_lpips: bool, device: str, precision: Precision,
+    overwrite: bool,
 ) -> None:  # fmt: skip
     """Shrink the pictures of FOLDER 4 times, restore them, and compare with the originals.
 
@@ -113,7 +121,7 @@ def score(
     generators = []
     for name in methods or ("nearest", "bilinear", "bicubic", "esrgan"):
         for file in (weights or (None,)) if name == "esrgan" else (None,):
-            one = opened(name, file, 4, device)
+            one = opened(name, file, 4, device, precision)
             label = f"{name}:{file.stem}" if file and len(weights) > 1 else name
             generators.append(replace(one, method=label))
     result = score_folder(folder, generators, shrink=shrink, limit=limit, lpips=not no_lpips)
@@ -129,7 +137,7 @@ def score(
 @click.option("--recipe", default="sr-mri", show_default=True, help="A recipe by name.")
 @click.option("--config", type=_FILE, help="A TOML file of settings.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable.")
-@click.option("--resume", is_flag=True, help="Go on with an unfinished run.")
+@click.option("--resume", is_flag=True, help="Go on with a run; may set its phase 2.")
 @click.option("--overwrite", is_flag=True, help="Replace a run that exists.")
 def train(
     data: Path, run: Path, recipe: str, config: Path | None, sets: tuple[str, ...], resume: bool,
@@ -146,10 +154,11 @@ def train(
 
     tables = [read_recipe(recipe, "upscale")] if recipe else []
     tables += [read_toml(config)] if config else []
-    settings = resolve(SrConfig, *tables, parse_sets(sets))
+    own = parse_sets(sets)
+    settings = resolve(SrConfig, *tables, own)
     from brainlens.generative.srtraining import train as run_training
 
-    done = run_training(data, run, settings, overwrite=overwrite, resume=resume)
+    done = run_training(data, run, settings, overwrite=overwrite, resume=resume, later=own)
     for name, figures in done.figures.items():
         click.echo(f"{name:<10} val PSNR {figures['psnr']:.2f} dB, perceptual {figures['vgg']:.4f}")
     say(f"wrote {run} in {duration(done.seconds)}; next: brainlens upscale IMAGE -o enlarged "
@@ -170,15 +179,17 @@ def export(out: Path, scale: int, weights: Path | None, overwrite: bool) -> None
     say(f"wrote {out}; next: brainlens upscale IMAGE -o enlarged --weights {out}")
 
 
-def opened(method: Any, weights: Path | None, scale: int, device: str) -> Any:
+def opened(
+    method: Any, weights: Path | None, scale: int, device: str, precision: Precision = "32-true"
+) -> Any:
     """The generator asked for: torch's, or the exported one where the weights are an .onnx."""
     if method == "esrgan" and weights is not None and weights.suffix == ".onnx":
         from brainlens.deploy.upscaler import open_exported
 
-        return open_exported(weights, scale)
+        return open_exported(weights, scale, precision=precision)
     from brainlens.generative.generators import open_generator
 
-    return open_generator(method, weights=weights, scale=scale, device=device)
+    return open_generator(method, weights=weights, scale=scale, device=device, precision=precision)
 
 
 def refuse(path: Path, overwrite: bool) -> None:

@@ -12,7 +12,7 @@ import logging
 import math
 import struct
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import numpy as np
 from brainlens.core.codestreams import stated_size
 from brainlens.core.errors import ImageError, TooLargeError
 from brainlens.core.packed import GZIP, UNPACKED, gunzip, inflate
-from brainlens.core.slices import Slice, find_scans, is_dicom, percentile_window
+from brainlens.core.slices import Slice, percentile_window
 
 Array = np.ndarray[Any, Any]
 _GREY = {"MONOCHROME1", "MONOCHROME2"}
@@ -40,37 +40,6 @@ def read_dicom(path: Path) -> Iterator[Slice]:
         frames = _pixels(path, data)  # (N, H, W[, 3])
         slices = [_slice(path, data, frames, number) for number in range(len(frames))]
     yield from slices
-
-
-def read_series(folder: Path) -> dict[str, list[Slice]]:
-    """The slices of every series below a folder, by SeriesInstanceUID, in the order of the body.
-
-    Files that cannot be read are left out, unless none can: then the first one's ImageError.
-    """
-    series: dict[str, list[Slice]] = {}
-    errors: list[ImageError] = []
-    for path in find_scans(folder):
-        if not is_dicom(path):
-            continue
-        try:
-            for one in read_dicom(path):
-                series.setdefault(one.facts["series"], []).append(one)
-        except ImageError as error:
-            errors.append(error)
-    if not series:
-        raise errors[0] if errors else ImageError(folder, "no DICOM file", "a folder with some")
-    return {uid: ordered(slices) for uid, slices in series.items()}
-
-
-def ordered(slices: Sequence[Slice]) -> list[Slice]:
-    """Slices along the normal of their plane; by instance number where no position is known."""
-    placed = all(one.facts.get("along") is not None for one in slices)
-
-    def key(one: Slice) -> tuple[float, float, str, int]:
-        along = float(one.facts["along"]) if placed else 0.0
-        return along, float(one.facts.get("instance") or 0), one.path.name, one.number
-
-    return sorted(slices, key=key)
 
 
 def _parse(path: Path) -> Any:

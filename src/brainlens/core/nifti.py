@@ -33,8 +33,9 @@ def read_volume(path: Path, *, plane: str = "acquired") -> Iterator[Slice]:
     window = facts.pop("window") or percentile_window(values)
     count = values.shape[axis]
     rest = [spacing[i] for i in range(3) if i != axis]
+    across = np.moveaxis(values, axis, 0)  # a view: np.take would copy the volume for each slice
     for number in range(count):
-        flat = np.take(values, number, axis)  # (x, y), (x, z) or (y, z) towards right, front, up
+        flat = across[number]  # (x, y), (x, z) or (y, z) towards right, front, up
         upright = flat[::-1, ::-1].T  # rows from front or top; columns from the right, or front
         own = facts | {"plane": name, "spacing": [rest[1], rest[0]], "thickness": spacing[axis]}
         yield Slice(path, number, count, np.ascontiguousarray(upright), window, facts=own)

@@ -1,24 +1,20 @@
-"""Owns one slice of a scan, whatever file it came from, and which files are scans at all.
+"""Owns one slice of a scan, whatever file it came from: the scanner's values and how to show them.
 
-Enters: a DICOM file, a NIfTI volume, or a folder with such. Leaves: Slices: the scanner's values
-with the window to show them in, in the order of the body. `dicom.py` and `nifti.py` do the reading.
+`dicom.py` and `nifti.py` make them; `scanfiles.py` knows which of the two reads a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from brainlens.core.errors import ImageError
-
 Array = np.ndarray[Any, Any]
 _PERCENTILES = (0.5, 99.5)  # of the values, where the file names no window
-_NIFTI = (".nii", ".nii.gz")
-_DICOM = (".dcm", ".dcm.gz", ".dicom", ".ima")
+NIFTI = (".nii", ".nii.gz")
+DICOM = (".dcm", ".dcm.gz", ".dicom", ".ima")
 
 
 @dataclass(frozen=True)
@@ -37,12 +33,18 @@ class Slice:
     def name(self) -> str:
         """The file's name without its ending, and the plane's number where there are several."""
         stem = self.path.name
-        for ending in (*_NIFTI, *_DICOM):
+        for ending in (*NIFTI, *DICOM):
             if stem.lower().endswith(ending):
                 stem = stem[: -len(ending)]
                 break
         digits = len(str(self.planes - 1))
         return stem if self.planes == 1 else f"{stem}-{self.number:0{digits}d}"
+
+    @property
+    def place(self) -> float:
+        """Where it lies in its series: mm along the normal of its plane, else its number there."""
+        along = self.facts.get("along")
+        return float(self.facts.get("instance") or self.number if along is None else along)
 
     def shown(self, window: tuple[float, float] | None = None) -> Array:
         """(H, W) uint8: the window stretched over black to white, what lies outside clipped."""
@@ -59,53 +61,3 @@ def percentile_window(values: Array) -> tuple[float, float]:
         return 0.0, 0.0
     low, high = (float(v) for v in np.percentile(finite, _PERCENTILES))
     return (low, high) if high > low else (float(finite.min()), float(finite.max()))
-
-
-def is_nifti(path: Path) -> bool:
-    """Whether the name says NIfTI."""
-    return path.name.lower().endswith(_NIFTI)
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether the name or the first bytes say DICOM."""
-    if path.name.lower().endswith(_DICOM):
-        return True
-    try:
-        with path.open("rb") as stream:
-            return stream.read(132)[128:] == b"DICM"
-    except OSError:
-        return False
-
-
-def is_scan(path: Path) -> bool:
-    """Whether a file is to be read as a scan and not as a picture."""
-    return is_nifti(path) or is_dicom(path)
-
-
-def find_scans(folder: Path) -> list[Path]:
-    """The DICOM and NIfTI files below a folder, by name; hidden ones are left out."""
-    found = sorted(folder.rglob("*"), key=lambda path: str(path).casefold())
-    return [
-        path
-        for path in found
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-        and is_scan(path)
-    ]
-
-
-def read_slices(path: Path, *, plane: str = "acquired") -> Iterator[Slice]:
-    """The slices of one file, one after the other; raises ImageError.
-
-    `plane` (axial, coronal, sagittal, acquired) is for volumes; DICOM has its own planes.
-    """
-    if not path.is_file():
-        raise ImageError(path, "no such file", "a DICOM file or a NIfTI volume")
-    if is_nifti(path):
-        from brainlens.core.nifti import read_volume
-
-        yield from read_volume(path, plane=plane)
-    else:
-        from brainlens.core.dicom import read_dicom
-
-        yield from read_dicom(path)

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from brainlens.data.shrinking import reduced
+
 Array = np.ndarray[Any, Any]
 
 FRAME = 128  # pixels a side at which twins are correlated
@@ -90,13 +92,13 @@ class Descriptors:
 
 def frame_of(grey: Array) -> Array:
     """The whole picture, (H, W) uint8 of any size, at FRAME x FRAME, distorted to the square."""
-    image = Image.fromarray(grey)
-    times = max(1, int(image.width / FRAME / SLACK)), max(1, int(image.height / FRAME / SLACK))
-    if times != (1, 1):
-        image = image.reduce(times)  # a mean of whole pixels: half the time of a resize
-    if image.size != (FRAME, FRAME):
-        whole = 0, 0, grey.shape[1] / times[0], grey.shape[0] / times[1]  # the last may be in part
-        image = image.resize((FRAME, FRAME), Image.Resampling.BILINEAR, box=whole)
+    height, width = grey.shape
+    times = max(1, int(width / FRAME / SLACK)), max(1, int(height / FRAME / SLACK))
+    small = reduced(grey, times)  # a mean of whole pixels: half the time of a resize
+    if small.shape == (FRAME, FRAME):
+        return small
+    whole = 0, 0, width / times[0], height / times[1]  # the last may be in part
+    image = Image.fromarray(small).resize((FRAME, FRAME), Image.Resampling.BILINEAR, box=whole)
     return np.asarray(image)
 
 

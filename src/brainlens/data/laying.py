@@ -135,10 +135,11 @@ def _finest(one: Descriptors, second: Descriptors, pairs: Pairs, laid: _Laid) ->
 
 def _fine(one: Descriptors, second: Descriptors, pairs: Pairs, laid: _Laid) -> Array:
     """`_finest` of a few."""
-    a, b, small = _frames(one, second, pairs, laid)
+    small = _small(one, second, pairs, laid)
     maps, near = align(*small, laid.maps, laid.heads, rounds=1)
     keep = near >= SMALL_R
-    laid, a, b = laid._replace(maps=maps).take(keep), _unit(a[keep]), _unit(b[keep])
+    laid = laid._replace(maps=maps).take(keep)
+    a, b = (_unit(x) for x in _frames(one, second, pairs[keep], laid))
     _, r = align(a, b, laid.maps, laid.heads, rounds=0)
     close = np.flatnonzero((r >= CLOSE_R) & (r < TWIN))
     if close.size:  # once more, a little better aligned
@@ -154,17 +155,21 @@ def _fine(one: Descriptors, second: Descriptors, pairs: Pairs, laid: _Laid) -> A
 
 def _halfway(one: Descriptors, second: Descriptors, pairs: Pairs, laid: _Laid) -> Array:
     """r (P,) at 64 x 64, as thumbs were aligned."""
-    _, _, small = _frames(one, second, pairs, laid)
-    return align(*small, laid.maps, laid.heads, rounds=0)[1]
+    return align(*_small(one, second, pairs, laid), laid.maps, laid.heads, rounds=0)[1]
 
 
 def _frames(
     one: Descriptors, second: Descriptors, pairs: Pairs, laid: _Laid
-) -> tuple[Array, Array, tuple[Array, Array]]:
-    """The frames of pairs, reference first, and both at 64 x 64."""
-    a, b = _pick(one.frames, pairs.i), _turned(second.frames, pairs)
-    a, b = _swapped(a, b, laid.swap)
-    return a, b, (_unit(halved(a)), _unit(halved(b)))
+) -> tuple[Array, Array]:
+    """The frames of pairs, reference first."""
+    return _swapped(_pick(one.frames, pairs.i), _turned(second.frames, pairs), laid.swap)
+
+
+def _small(one: Descriptors, second: Descriptors, pairs: Pairs, laid: _Laid) -> tuple[Array, Array]:
+    """The frames of pairs at 64 x 64 in 0..1, reference first."""
+    a, b = halved(_pick(one.frames, pairs.i)), halved(_pick(second.frames, pairs.j))
+    a, b = _swapped(a, _turn(b, pairs), laid.swap)
+    return _unit(a), _unit(b)
 
 
 class _Laid(NamedTuple):
@@ -225,17 +230,23 @@ def _pick(pictures: Array | None, rows: Array) -> Array:
 
 def _turned(pictures: Array | None, pairs: Pairs) -> Array:
     """The second pictures of pairs, (P, S, S), each under its symmetry."""
-    turned = _pick(pictures, pairs.j)
+    return _turn(_pick(pictures, pairs.j), pairs)
+
+
+def _turn(pictures: Array, pairs: Pairs) -> Array:
+    """Pictures (P, S, S), each under the symmetry of its pair; in place."""
     for g in range(1, symmetry.COUNT):
         rows = np.flatnonzero(pairs.symmetry == g)
         if rows.size:
-            turned[rows] = symmetry.turn(turned[rows], g)
-    return turned
+            pictures[rows] = symmetry.turn(pictures[rows], g)
+    return pictures
 
 
 def _swapped(a: Array, b: Array, swap: Array) -> tuple[Array, Array]:
-    where = swap[:, None, None]
-    return np.where(where, b, a), np.where(where, a, b)
+    """Both with some pictures exchanged; in place."""
+    rows = np.flatnonzero(swap)
+    a[rows], b[rows] = b[rows], a[rows]
+    return a, b
 
 
 def _unit(pictures: Array) -> Array:

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from brainlens.core.errors import ImageError, IndexFileError, UserError
-from brainlens.core.images import open_image, to_grey
+from brainlens.core.images import open_image, own_grey, to_grey
 from brainlens.core.processors import cores
 from brainlens.core.progress import say, track
 from brainlens.data import look_store
@@ -34,7 +33,7 @@ from brainlens.data.shortcut import facts_of_view
 
 FACTS = ("border", "mean", "std")  # of the shortcut check, what only the picture tells
 COLUMNS = len(CHECKS) + len(FACTS)
-CHUNK = 64  # files that one process looks at before it answers
+CHUNK = 32  # files that one process looks at before it answers: their copies fit the cache
 PARALLEL = 400  # new files for which starting processes pays
 PROCESSES = 16  # at most
 
@@ -68,6 +67,7 @@ class Task(NamedTuple):
     pixel_digest: str
     width: int
     height: int
+    mode: str
 
 
 def look_at(index: Index) -> tuple[Looks, list[int]]:
@@ -117,20 +117,19 @@ def join(parts: Sequence[Looks]) -> Looks:
 def look(tasks: Sequence[Task]) -> Looks:
     """Look at some files, one after the other."""
     frames = np.empty((len(tasks), FRAME, FRAME), np.uint8)
-    measured = np.empty((len(tasks), COLUMNS))
+    views = []
     for k, task in enumerate(tasks):
-        image, grey = _picture(task)
+        grey, colour = _picture(task)
         frames[k] = frame_of(grey)
-        colour = colourfulness(image)
-        seen = view(grey, width=task.width, height=task.height, colour=colour)
-        measured[k, : len(CHECKS)] = [check.measure(seen) for check in CHECKS.values()]
-        facts = facts_of_view(seen)
-        measured[k, len(CHECKS) :] = [facts[name] for name in FACTS]
-    return Looks(measured, describe(frames))
+        views.append(view(grey, width=task.width, height=task.height, colour=colour))
+    facts = [facts_of_view(seen) for seen in views]
+    columns = [check.measure(views) for check in CHECKS.values()]
+    columns += [np.array([own[name] for own in facts]) for name in FACTS]
+    return Looks(np.stack(columns, 1), describe(frames))
 
 
 def _task(index: Index, row: Row) -> Task:
-    return Task(str(index.file(row)), row.digest, row.pixel_digest, row.width, row.height)
+    return Task(str(index.file(row)), row.digest, row.pixel_digest, row.width, row.height, row.mode)
 
 
 def _look_all(tasks: Sequence[Task]) -> Looks:
@@ -185,10 +184,12 @@ def _start() -> None:
     """The processes fill the cores, so their matrix products must not; Ctrl-C is the parent's."""
     import signal
 
+    import cv2
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)
+    cv2.setNumThreads(1)
 
 
 def _check_unchanged(index: Index, rows: Sequence[Row]) -> None:
@@ -215,15 +216,20 @@ def _bytes(task: Task) -> bytes:
         raise ImageError(task.path, error.strerror or "an error", "a readable file") from None
 
 
-def _picture(task: Task) -> tuple[Image.Image, Array]:
-    """A file's image and grey picture, which must be that of the index; other bytes may differ."""
+def _picture(task: Task) -> tuple[Array, float]:
+    """A file's grey picture, which must be that of the index, and how coloured the file is."""
     data = _bytes(task)
+    same = hashlib.sha256(data).hexdigest() == task.digest
+    if same and task.mode == "L":
+        grey = own_grey(data)
+        if grey is not None and grey.shape == (task.height, task.width):
+            return grey, 0.0
     image = open_image(data, name=task.path)
     grey = to_grey(image)
-    if hashlib.sha256(data).hexdigest() != task.digest:
+    if not same:  # other bytes may hold the same picture
         pixels = hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes()).hexdigest()
         if pixels != task.pixel_digest:
             raise IndexFileError(
                 f"{task.path}: is another picture than the one indexed. Index the folder again"
             )
-    return image, grey
+    return grey, colourfulness(image)

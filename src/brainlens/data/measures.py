@@ -1,13 +1,16 @@
 """Owns what can be measured of one picture without knowing any other: frame, sharpness, head.
 
 Enters: a grey picture, uint8 `H x W`. Leaves: a `View` of it (a copy of at most 256 pixels a side,
-its frame cut off) and one number for each question; `nan` where a question makes no sense, such as
-the sharpness of a constant picture. What number is too much stands in `quality.py`.
+its frame cut off); of N views, N numbers for each question; `nan` where a question makes no sense,
+such as the sharpness of a constant picture. What number is too much stands in `quality.py`.
+
+What needs every pixel is done picture by picture in few steps, the rest for all of them at once.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +20,7 @@ from PIL import Image
 from brainlens.data.shrinking import Grey, shrunk
 
 Mask = NDArray[np.bool_]
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
 _TILE = 48  # the head's shape needs no more
@@ -40,8 +43,7 @@ class View:
     counts: Integers  # (256,) pixels of `grey` by level
     low: float  # 1st percentile of `grey`
     high: float  # 99th percentile
-    tile: Floats  # (48, 48) stretched, 0 = low, 1 = high
-    corners: Floats  # (4,) of the tile, clockwise
+    tile: Grey  # (48, 48) of `grey`, whatever its shape
     colour: float  # share of the picture that is clearly coloured, 0-1
 
     @property
@@ -65,22 +67,21 @@ def view(grey: Grey, *, width: int = 0, height: int = 0, colour: float = 0.0) ->
 
     `colour` is what grey no longer tells: the file's `colourfulness`.
     """
+    import cv2
+
     rows, columns = grey.shape
     small = shrunk(grey)
     cuts = _frame(small)
     top, bottom, left, right = (depth + 1 if depth else 0 for depth in cuts)
     inner = small[top : small.shape[0] - bottom, left : small.shape[1] - right]
-    if min(inner.shape) < 16:
-        inner = small
-    image = Image.fromarray(inner)
-    counts = np.array(image.histogram())
+    inner = np.ascontiguousarray(small if min(inner.shape) < 16 else inner)
+    counts = cv2.calcHist([inner], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     shares = np.cumsum(counts) / inner.size
     low, high = (float(level) for level in np.searchsorted(shares, (0.01, 0.99)))
-    tile = np.asarray(image.resize((_TILE, _TILE), Image.Resampling.BOX), np.float32)
-    tile = np.clip((tile - low) / max(high - low, 1.0), 0, 1)
+    tile = np.asarray(Image.fromarray(inner).resize((_TILE, _TILE), Image.Resampling.BOX))
     margin = max(max(cuts[:2]) / small.shape[0], max(cuts[2:]) / small.shape[1])
     file = (width or columns, height or rows)
-    return View(*file, cuts, margin, inner, counts, low, high, tile, _corners(tile), colour)
+    return View(*file, cuts, margin, inner, counts, low, high, tile, colour)
 
 
 def colourfulness(image: Image.Image) -> float:
@@ -90,42 +91,51 @@ def colourfulness(image: Image.Image) -> float:
     """
     if image.mode in ("1", "L", "LA") or image.mode.startswith(("I", "F")):
         return 0.0
-    small = image.convert("RGB").reduce(max(1, min(image.size) // _TILE))
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    small = rgb.reduce(max(1, min(image.size) // _TILE))
     channels = np.asarray(small, np.int16)
     return float((np.ptp(channels, axis=2) > _APART).mean())
 
 
 def _frame(grey: Grey) -> tuple[int, int, int, int]:
     """Pixels to cut at top, bottom, left and right so that no frame is left."""
-    top, left = _depth(grey), _depth(grey.T)
-    return top, _depth(grey[::-1]), left, _depth(grey.T[::-1])
+    levels = grey.astype(np.float32)
+    rows, columns = (np.full(n, 1 / n, np.float32) for n in grey.shape)
+    down, across = levels @ columns, rows @ levels  # mean of each line
+    sides = (down, down[::-1], across, across[::-1])
+    if max(mean[: _outer(len(mean))].max() for mean in sides) < _STEP:
+        return 0, 0, 0, 0  # most pictures are dark at their edges
+    levels *= levels
+    squares = levels @ columns, rows @ levels
+    spreads = [np.sqrt(np.maximum(square - mean * mean, 0))
+               for square, mean in zip(squares, (down, across), strict=True)]  # fmt: skip
+    (low, left), (top, right) = spreads, (each[::-1] for each in spreads)
+    deep = [_depth(*side) for side in zip(sides, (low, top, left, right), strict=True)]
+    return deep[0], deep[1], deep[2], deep[3]
 
 
-def _lines(lines: Grey) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each line."""
-    levels = lines.astype(np.float32)
-    share = np.full(lines.shape[1], 1 / lines.shape[1], np.float32)
-    mean = levels @ share
-    return mean, np.sqrt(np.maximum((levels * levels) @ share - mean * mean, 0))
+def _outer(n: int) -> int:
+    """How many of n lines are the outer tenth."""
+    return max(1, round(_SEEK * n))
 
 
-def _depth(lines: Grey) -> int:
+def _depth(mean: Floats, spread: Floats) -> int:
     """Where the last uniform bright line that begins in the outer tenth ends; 0: there is none.
 
-    The background of a negative is uniform and bright too, but fades into the head: a frame must
-    end in a step of 40 grey levels within three lines.
+    Of each line, from the edge: its mean and standard deviation. The background of a negative is
+    uniform and bright too, but fades into the head: a frame must end in a step of 40 grey levels
+    within three lines.
     """
-    n = len(lines)
-    outer = max(1, round(_SEEK * n))
-    mean, spread = _lines(lines[:outer])
-    if not ((spread <= _UNIFORM) & (mean >= _STEP)).any():
+    n = len(mean)
+    outer = _outer(n)
+    uniform = spread <= _UNIFORM
+    if not (uniform & (mean >= _STEP))[:outer].any():
         return 0
-    mean, spread = _lines(lines)
     depth = line = 0
     while line < outer:
         end = line + 1
-        if spread[line] <= _UNIFORM and mean[line] >= _STEP:
-            while end < n // 2 and spread[end] <= _UNIFORM and abs(mean[end] - mean[line]) < 30:
+        if uniform[line] and mean[line] >= _STEP:
+            while end < n // 2 and uniform[end] and abs(mean[end] - mean[line]) < 30:
                 end += 1
             inside = mean[end : end + 3]
             if inside.size and mean[line:end].max() - inside.min() >= _STEP:
@@ -134,38 +144,43 @@ def _depth(lines: Grey) -> int:
     return depth
 
 
-def span(seen: View) -> float:
-    """Grey levels between the 1st and 99th percentile, 0-255."""
-    return seen.span
+def span(seen: Sequence[View]) -> Floats:
+    """(N,) grey levels between the 1st and 99th percentile, 0-255."""
+    return np.array([one.span for one in seen])
 
 
-def brightness(seen: View) -> float:
-    """The 99th percentile, 0-255."""
-    return seen.high
+def brightness(seen: Sequence[View]) -> Floats:
+    """(N,) the 99th percentile, 0-255."""
+    return np.array([one.high for one in seen])
 
 
-def shorter_side(seen: View) -> float:
-    """Pixels of the file's shorter side."""
-    return float(min(seen.width, seen.height))
+def shorter_side(seen: Sequence[View]) -> Floats:
+    """(N,) pixels of the file's shorter side."""
+    return np.array([min(one.width, one.height) for one in seen], np.float64)
 
 
-def aspect(seen: View) -> float:
-    """Longer side over shorter side of the file."""
-    return max(seen.width, seen.height) / max(1, min(seen.width, seen.height))
+def aspect(seen: Sequence[View]) -> Floats:
+    """(N,) longer side over shorter side of the file."""
+    sides = np.array([(one.width, one.height) for one in seen]).reshape(-1, 2)
+    return np.asarray(sides.max(1) / np.maximum(sides.min(1), 1))
 
 
-def framed_sides(seen: View) -> float:
-    """Sides with a uniform bright line along them, 0-4."""
-    return float(sum(depth > 0 for depth in seen.frame))
+def framed_sides(seen: Sequence[View]) -> Floats:
+    """(N,) sides with a uniform bright line along them, 0-4."""
+    return np.array([sum(depth > 0 for depth in one.frame) for one in seen], np.float64)
 
 
-def sharpness(seen: View) -> float:
-    """Laplacian over gradient at the steepest edges: the lesser of two scales.
+def sharpness(seen: Sequence[View]) -> Floats:
+    """(N,) Laplacian over gradient at the steepest edges: the lesser of two scales.
 
     Both grow with contrast alike, so their ratio does not; for an edge of Gaussian width s it falls
     as 1/s. At half the size noise laid over a blur no longer passes for detail; 0.83 brings the
     blurs of both scales to one threshold.
     """
+    return np.array([_sharpness(one) for one in seen])
+
+
+def _sharpness(seen: View) -> float:
     if seen.span < 1 or min(seen.grey.shape) < 16:
         return math.nan
     x = seen.grey.astype(np.int16)
@@ -183,37 +198,31 @@ def _edge_ratio(x: NDArray[np.int16], step: int) -> float:
     rows = slice(1, -1, step)
     across = np.abs(x[rows, 2:] - x[rows, :-2])
     steep = across + np.abs(x[2::step, 1:-1] - x[:-2:step, 1:-1])  # (H/step, W-2) about 2 slopes
-    counts = np.bincount(steep.ravel())
-    limit = max(1, int(np.searchsorted(counts.cumsum(), int(0.95 * steep.size), side="right")))
-    row, column = np.divmod(np.flatnonzero(steep >= np.int16(limit)), steep.shape[1])
+    flat = steep.ravel()
+    rank = int(0.95 * flat.size)
+    limit = max(1, int(np.partition(flat, rank)[rank]))
+    steepest = np.flatnonzero(flat >= np.int16(limit))
+    row, column = np.divmod(steepest, steep.shape[1])
     width = x.shape[1]
     at = (row * step + 1) * width + column + 1
-    flat = x.ravel()
-    around = flat[at - 1] + flat[at + 1] + flat[at - width] + flat[at + width]
-    bend = np.abs(around - 4 * flat[at])
-    slope = int(counts[limit:] @ np.arange(limit, len(counts)))
-    return int(bend.sum()) / slope if slope else math.nan
+    level = x.ravel()
+    around = level[at - 1] + level[at + 1] + level[at - width] + level[at + width]
+    slope = int(flat[steepest].sum(dtype=np.int64))
+    return int(np.abs(around - 4 * level[at]).sum(dtype=np.int64)) / slope if slope else math.nan
 
 
-def inversion(seen: View) -> float:
-    """How much brighter than the centre the background is, -1 to 1: second darkest corner."""
-    if seen.span < 1:
-        return math.nan
+def inversion(seen: Sequence[View]) -> Floats:
+    """(N,) how much brighter than the centre the background is, -1 to 1: second darkest corner."""
+    tiles = _stretched(seen)
     quarter = _TILE // 4
-    inner = np.sort(seen.tile[quarter:-quarter, quarter:-quarter], axis=None)
-    centre = float(inner[[(inner.size - 1) // 2, inner.size // 2]].mean())  # np.median, sooner
-    return float(np.sort(seen.corners)[1]) - centre
+    inner = tiles[:, quarter:-quarter, quarter:-quarter].reshape(len(tiles), (_TILE // 2) ** 2)
+    background = np.sort(_corners(tiles), axis=1)[:, 1]
+    found = background - np.median(inner, axis=1).astype(np.float64)
+    return np.where(span(seen) < 1, math.nan, found)
 
 
-def _corners(tile: Floats) -> Floats:
-    """Median of the four corners, clockwise."""
-    q = _TILE // 12
-    parts = np.stack([tile[:q, :q], tile[:q, -q:], tile[-q:, -q:], tile[-q:, :q]]).reshape(4, -1)
-    return np.asarray(np.sort(parts, axis=1)[:, q * q // 2])
-
-
-def headness(seen: View) -> float:
-    """How much the picture is one round bright thing on a dark ground, about -5 to 2.
+def headness(seen: Sequence[View]) -> Floats:
+    """(N,) how much the picture is one round bright thing on a dark ground, about -5 to 2.
 
     The dark share of the outer ring (0-1), plus the agreement (Matthews) of the bright part with
     the ellipse of equal moments, less 5 times the brightness of the darker pair of neighbouring
@@ -222,38 +231,59 @@ def headness(seen: View) -> float:
     photo on a dark ground; the most coloured of 3,929 slices of brain MRI has 0.07). A negative
     counts as its positive.
     """
-    if seen.span < 1:
-        return math.nan
-    tile = seen.tile
-    corners = seen.corners
-    if np.sort(corners)[1] > 0.8 and inversion(seen) > 0.1:
-        tile, corners = 1 - tile, 1 - corners
-    pair = float(np.maximum(corners, np.roll(corners, 1)).min())
-    agreement, filled = _ellipse(tile > 0.15)
-    inner = tile[3:-3, 3:-3]
-    count = int((tile < 0.2).sum()) - int((inner < 0.2).sum())
-    dark = count / (tile.size - inner.size)  # of the ring
-    lacking, coloured = max(0.0, 0.6 - filled), max(0.0, seen.colour - 0.1)
-    return dark + agreement - 5 * pair - 5 * lacking - 10 * coloured
+    tiles = _stretched(seen)
+    ground = np.sort(_corners(tiles), axis=1)[:, 1]
+    negative = (ground > 0.8) & (inversion(seen) > 0.1)
+    tiles[negative] = 1 - tiles[negative]
+    corners = _corners(tiles)
+    pair = np.maximum(corners, np.roll(corners, 1, axis=1)).min(1)
+    agreement, filled = _ellipse(tiles > 0.15)
+    dark = tiles < 0.2
+    ring = _TILE**2 - (_TILE - 6) ** 2
+    share = (dark.sum((1, 2)) - dark[:, 3:-3, 3:-3].sum((1, 2))) / ring
+    lacking = np.maximum(0, 0.6 - filled)
+    coloured = np.maximum(0, np.array([one.colour for one in seen]) - 0.1)
+    found = share + agreement - 5 * pair.astype(np.float64) - 5 * lacking - 10 * coloured
+    return np.where(span(seen) < 1, math.nan, found)
 
 
-def _ellipse(mask: Mask) -> tuple[float, float]:
-    """Matthews correlation of a mask with the ellipse of its moments, and how full that is."""
-    m = mask.astype(np.float64)
-    one, n = float(m.sum()), float(mask.size)
-    if one < 10:
-        return 0.0, 0.0
-    down, across = (np.arange(side, dtype=np.float64) for side in mask.shape)
-    down -= m.sum(1) @ down / one
-    across -= m.sum(0) @ across / one
+def _stretched(seen: Sequence[View]) -> Floats:
+    """Tiles (N, 48, 48), 0 at the picture's 1st percentile, 1 at its 99th."""
+    tiles = np.array([one.tile for one in seen], np.float32).reshape(-1, _TILE, _TILE)
+    low = np.array([one.low for one in seen], np.float32)[:, None, None]
+    room = np.array([max(one.span, 1.0) for one in seen], np.float32)[:, None, None]
+    return np.asarray(np.clip((tiles - low) / room, 0, 1))
+
+
+def _corners(tiles: Floats) -> Floats:
+    """(N, 4) medians of the four corners, clockwise."""
+    q = _TILE // 12
+    parts = [tiles[:, :q, :q], tiles[:, :q, -q:], tiles[:, -q:, -q:], tiles[:, -q:, :q]]
+    flat = np.stack(parts, 1).reshape(len(tiles), 4, q * q)
+    return np.asarray(np.sort(flat, axis=2)[:, :, q * q // 2])
+
+
+def _ellipse(masks: Mask) -> tuple[Floats, Floats]:
+    """(N,) Matthews correlation of a mask with the ellipse of its moments, and how full that is."""
+    m = masks.astype(np.float32)  # whole numbers: sums are exact
+    side = np.arange(_TILE, dtype=np.float64)
+    rows, columns = m.sum(2).astype(np.float64), m.sum(1).astype(np.float64)  # (N, 48)
+    one, n = rows.sum(1), float(_TILE**2)
+    count = np.maximum(one, 1)
+    down = side - (rows @ side / count)[:, None]  # (N, 48) from the middle
+    across = side - (columns @ side / count)[:, None]
     # Variances, and a tenth of a pixel so that a line is an ellipse too.
-    yy = m.sum(1) @ down**2 / one + 0.1
-    xx = m.sum(0) @ across**2 / one + 0.1
-    xy = down @ m @ across / one
-    y, x = down[:, None], across
+    yy = (rows * down**2).sum(1) / count + 0.1
+    xx = (columns * across**2).sum(1) / count + 0.1
+    xy = (down * (m @ across[:, :, None])[:, :, 0]).sum(1) / count
+    y, x = down[:, :, None], across[:, None]
+    limit = 4 * (xx * yy - xy * xy)
+    yy, xx, xy, limit = (value[:, None, None] for value in (yy, xx, xy, limit))
     # An ellipse filled evenly ends at two standard deviations.
-    ellipse = xx * y**2 - 2 * xy * y * x + yy * x**2 <= 4 * (xx * yy - xy * xy)
-    both, other = float(m[ellipse].sum()), float(ellipse.sum())
-    scale = math.sqrt(one * (n - one) * other * (n - other))
-    agreement = (both * n - one * other) / scale if scale else 0.0
-    return agreement, both / other if other else 0.0
+    ellipse = xx * y**2 - 2 * xy * y * x + yy * x**2 <= limit
+    both, other = (ellipse & masks).sum((1, 2)), ellipse.sum((1, 2))
+    scale = np.sqrt(one * (n - one) * other * (n - other))
+    agreement = (both * n - one * other) / np.maximum(scale, 1e-6)
+    some = one >= 10
+    filled = np.where(some, both / np.maximum(other, 1), 0)
+    return np.where(some & (scale > 0), agreement, 0), filled

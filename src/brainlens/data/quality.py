@@ -17,7 +17,7 @@ from typing import Literal
 from brainlens.data import measures
 from brainlens.data.glyphs import glyphs
 from brainlens.data.index import Row
-from brainlens.data.measures import View, view
+from brainlens.data.measures import Floats, View, view
 from brainlens.data.shrinking import Grey
 
 
@@ -25,7 +25,7 @@ from brainlens.data.shrinking import Grey
 class Check:
     """One question to a picture: flagged where the measure is beyond the threshold."""
 
-    measure: Callable[[View], float]
+    measure: Callable[[Sequence[View]], Floats]
     side: Literal["<", ">="]
     threshold: float
     drop: bool  # unfit for training; the others are told, since a network may learn from them
@@ -81,7 +81,7 @@ def measure(
 ) -> dict[str, float]:  # fmt: skip
     """Every measure of one picture, by flag; `width`, `height`, `colour` are those of its file."""
     seen = view(grey, width=width, height=height, colour=colour)
-    return {name: CHECKS[name].measure(seen) for name in names}
+    return {name: float(CHECKS[name].measure([seen])[0]) for name in names}
 
 
 def flagged(measured: Mapping[str, float]) -> dict[str, float]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from brainlens.core.errors import ImageError, UserError
 from brainlens.core.images import find_images, open_image, to_grey
-from brainlens.core.slices import find_scans, is_scan, read_slices
+from brainlens.core.scanfiles import find_scans, is_scan, read_slices
 from brainlens.data.measures import colourfulness
 from brainlens.data.preprocess import Array
 
@@ -58,13 +58,11 @@ def read_pictures(file: Path, *, plane: str = "acquired") -> list[Picture]:
     found = []
     for one in read_slices(file, plane=plane):
         series = str(one.facts.get("series", "")) if one.planes == 1 else ""
-        along = one.facts.get("along")
-        where = float(one.facts.get("instance", one.number) if along is None else along)
         study = series or (str(file) if one.planes > 1 else "")
         grey = one.shown()
         if one.planes > 1 and not shows_something(grey):
             continue
-        found.append(Picture(str(file), one.number, one.planes, study, where, grey=grey))
+        found.append(Picture(str(file), one.number, one.planes, study, one.place, grey=grey))
     if not found:
         raise ImageError(file, "nothing but blank planes", "a scan that shows something")
     return found

@@ -8,16 +8,16 @@ learnt where pictures come from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brainlens.core.errors import IndexFileError
 from brainlens.core.seeding import generator
+from brainlens.data import forest
 from brainlens.data.index import Row
 from brainlens.data.measures import View, view
 from brainlens.data.shrinking import Grey
@@ -25,7 +25,8 @@ from brainlens.data.shrinking import Grey
 FEATURES = ("width", "height", "aspect", "mode", "file type", "border", "mean", "std")
 VISIBLE = 0.1  # points of balanced accuracy above chance that count as "visible"
 _FOLDS = 5
-_TREES = 20
+_TREES, _DEPTH = 20, 7
+_DEPTH_ALONE = 5
 _RESAMPLES = 1000
 
 Floats = NDArray[np.float64]
@@ -102,30 +103,13 @@ def shortcut(
 
     Raises IndexFileError where a class has fewer groups than the two folds this needs.
     """
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.tree import DecisionTreeClassifier
-
     classes, y = np.unique(np.asarray(labels), return_inverse=True)
     _, g = np.unique(np.asarray(groups), return_inverse=True)
-    x = _table(known)
     folds = _folds(y, g, classes, seed)
-
-    def forest() -> Any:
-        return RandomForestClassifier(
-            _TREES, min_samples_leaf=5, class_weight="balanced", random_state=seed
-        )
-
-    def tree() -> Any:
-        return DecisionTreeClassifier(
-            min_samples_leaf=5, max_leaf_nodes=32, class_weight="balanced", random_state=seed
-        )
-
-    right = _out_of_fold(forest, x, y, folds) == y
+    together, apart = _out_of_fold(forest.binned(_table(known)), y, len(classes), folds, seed)
+    right = together == y
     k = len(classes)
-    alone = {
-        name: _balanced(_out_of_fold(tree, x[:, [j]], y, folds) == y, y, k)
-        for j, name in enumerate(FEATURES)
-    }
+    alone = {name: _balanced(guess == y, y, k) for name, guess in zip(FEATURES, apart, strict=True)}
     return Shortcut(
         images=len(y),
         groups=int(g.max()) + 1,
@@ -186,13 +170,21 @@ def _dealt(y: Integers, g: Integers, n: int, seed: int) -> Integers:
 
 
 def _out_of_fold(
-    make: Callable[[], Any], x: Floats, y: Integers, folds: Sequence[tuple[Integers, Integers]]
-) -> Integers:
-    """(N,) the class given to each image by a model that saw nothing of its group."""
-    guess = np.full(len(y), -1)
-    for train, test in folds:
-        guess[test] = make().fit(x[train], y[train]).predict(x[test])
-    return guess
+    bins: Integers, y: Integers, k: int, folds: Sequence[tuple[Integers, Integers]], seed: int
+) -> tuple[Integers, Integers]:
+    """The class given to each image by models that saw nothing of its group: (N,) by a forest of
+    all features, (F, N) by a tree of each."""
+    single = bins.T[:, :, None]  # (F, N, 1)
+    together = np.full(len(y), -1)
+    apart = np.full(bins.T.shape, -1)
+    for number, (train, test) in enumerate(folds):
+        random = generator(seed, "forest", number)
+        many = forest.forest(bins[train], y[train], k, trees=_TREES, depth=_DEPTH, random=random)
+        seen = np.broadcast_to(bins[test], (_TREES, len(test), bins.shape[1]))
+        together[test] = many.classes(seen).mean(0).argmax(1)
+        one = forest.alone(single[:, train], y[train], k, depth=_DEPTH_ALONE)
+        apart[:, test] = one.classes(single[:, test]).argmax(2)
+    return together, apart
 
 
 def _balanced(right: NDArray[np.bool_], y: Integers, k: int) -> float:

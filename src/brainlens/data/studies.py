@@ -2,8 +2,8 @@
 
 A tumour is in a few slices, so a mean over all would drown it and one slice alone may err: the
 answer is the mean of the probabilities of the three most suspicious slices that could be judged.
-And it goes on in the next slice, as a vessel or a fold seldom does: each slice is answered with the
-two beside it in mind.
+And it goes on over some millimetres, as a vessel or a fold seldom does: each slice is answered with
+those beside it in mind.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from brainlens.data.answers import Answer, Finding
 from brainlens.data.preprocess import Array
 
 POOLED = 3  # most suspicious slices
-NEXT = 0.25  # what the slice before and the slice after count, each, beside a slice's own
+HEAD = 24  # slices of some 6 mm through a head: so thick are those of a usual tumour protocol
 _SURE = 1e-7  # probabilities nearer to 0 or 1 than this are taken for this
 
 
@@ -38,16 +38,21 @@ class Study:
 def beside(table: Array, judged: Array, background: int) -> Array:
     """Probabilities (N, K) of a study's slices in their order, each with its neighbours in mind.
 
-    The log odds of anything but the background become half a slice's own and a quarter of either
-    neighbour's; a neighbour that is missing or not `judged` (N,) leaves its part to the slice. What
-    a tumour would be is left as it was, or even where the slice alone gave it no chance at all.
+    The log odds of anything but the background are averaged with weights that fall in a straight
+    line: half a slice's own, a quarter of either neighbour's. Thin slices ask as
+    many to either side as fill the same 6 mm, by their number, since headers often have no true
+    spacing. A neighbour that is missing or not `judged` (N,) leaves its part to the slice. What a
+    tumour would be is left as it was, or even where the slice alone gave it no chance at all.
     """
     none = np.clip(table[:, background], _SURE, 1 - _SURE)
     odds = np.log((1 - none) / none)
     mixed = odds.copy()
-    for i in np.flatnonzero(judged):
-        near = [j for j in (i - 1, i + 1) if 0 <= j < len(odds) and judged[j]]
-        mixed[i] += sum(NEXT * (odds[j] - odds[i]) for j in near)
+    reach = max(1, len(odds) // HEAD)
+    for i in map(int, np.flatnonzero(judged)):
+        near = [j for j in range(max(0, i - reach), min(len(odds), i + reach + 1)) if judged[j]]
+        mixed[i] += sum((reach + 1 - abs(j - i)) * (odds[j] - odds[i]) for j in near) / (
+            (reach + 1) ** 2
+        )
     sick = 1 / (1 + np.exp(-mixed))
     kinds = table.astype(float) + np.finfo(float).tiny
     kinds[:, background] = 0

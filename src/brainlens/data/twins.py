@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from brainlens.core.allocator import keep_freed_memory
 from brainlens.core.processors import cores
 from brainlens.core.progress import track
 from brainlens.data import symmetry
@@ -59,6 +60,7 @@ def find_twins(one: Descriptors, other: Descriptors | None = None) -> list[Twin]
     `one` must have frames. Where `other` is compact nothing can be measured: a twin then has codes
     alike (NEAR_CODE) and marks alike (SAME_MARKS), and its r is the cosine of the codes.
     """
+    keep_freed_memory()  # every block takes and frees the same tens of MB
     second = one if other is None else other
     codes = codes_of(one), None if other is None else codes_of(other)
 

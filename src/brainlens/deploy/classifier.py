@@ -39,8 +39,11 @@ STRANGE = "is unlike every picture the model learned from"
 class Classifier:
     """An export, ready to answer."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises RunError for a file that is no export of a classifier."""
+    def __init__(self, path: Path, *, threads: int = 0) -> None:
+        """Raises RunError for a file that is no export of a classifier.
+
+        `threads` work on one batch together; 0: as many as there are cores.
+        """
         import onnxruntime
 
         if not path.is_file():
@@ -48,6 +51,7 @@ class Classifier:
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
         quiet = onnxruntime.SessionOptions()
         quiet.log_severity_level = 4
+        quiet.intra_op_num_threads = threads
         try:
             self.session = onnxruntime.InferenceSession(
                 str(path), quiet, providers=["CPUExecutionProvider"]

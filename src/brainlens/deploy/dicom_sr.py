@@ -17,7 +17,7 @@ from typing import Any
 from brainlens import __version__
 from brainlens.core.errors import OutputError, UserError
 from brainlens.core.files import replacing
-from brainlens.core.slices import is_dicom
+from brainlens.core.scanfiles import is_dicom
 from brainlens.data.answers import Answer
 from brainlens.data.studies import POOLED, Study
 

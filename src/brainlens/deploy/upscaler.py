@@ -18,6 +18,7 @@ import numpy as np
 from brainlens import __version__
 from brainlens.core.errors import WeightsError
 from brainlens.core.files import replacing
+from brainlens.core.processors import Precision, choose_precision
 from brainlens.deploy.graphs import bare
 from brainlens.generative.generators import Generator, load_network, through_channels, weights_file
 
@@ -57,14 +58,21 @@ def export(weights: Path | None, out: Path, *, scale: int = 4) -> Path:
     return out
 
 
-def open_exported(file: Path, scale: int = 4, *, threads: int = 0) -> Generator:
-    """A Generator over an exported file; raises WeightsError for any other file."""
+def open_exported(
+    file: Path, scale: int = 4, *, threads: int = 0, precision: Precision = "32-true"
+) -> Generator:
+    """A Generator over an exported file; raises WeightsError for any other file.
+
+    `precision` "auto" is bf16 where the processor has it.
+    """
     meaning = _meaning(file)
     if meaning["scale"] != scale:
         raise WeightsError(f"{file}: enlarges {meaning['scale']} times, not {scale}. See --scale")
     import openvino
 
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    used = choose_precision(precision, "cpu")
+    hint = "bf16" if used == "bf16-mixed" else "f32"
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     compiled = openvino.compile_model(str(file), "CPU", options)
@@ -74,7 +82,7 @@ def open_exported(file: Path, scale: int = 4, *, threads: int = 0) -> Generator:
 
     enlarge = partial(through_channels, forward, meaning["channels"])
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Generator("esrgan", file.name, digest, scale, enlarge)
+    return Generator("esrgan", file.name, digest, scale, enlarge, precision=used)
 
 
 def _meaning(file: Path) -> dict[str, Any]:

@@ -1,10 +1,13 @@
-"""Owns what all generators' settings share: how long to train, when to look, when to stop."""
+"""Owns what all generators' settings share: how long to train, when to look, number format."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from brainlens.core.errors import ConfigError
+from brainlens.core.processors import matrix_tiles
+
+GeneratorPrecision: TypeAlias = Literal["auto", "32-true", "bf16-mixed"]
 
 
 class Budget(Protocol):
@@ -45,3 +48,13 @@ def steps_of(config: Budget, pictures: int) -> int:
     """How many steps a run has."""
     shown = config.images or config.epochs * pictures
     return max(1, shown // config.batch_size)
+
+
+def number_format(wanted: GeneratorPrecision, device: str) -> str:
+    """What Lightning trains in. bf16 without AMX is slower than fp32 on these convolutions."""
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    quick = torch.cuda.is_bf16_supported() if device == "cuda" else matrix_tiles()
+    return "bf16-mixed" if quick else "32-true"

@@ -19,6 +19,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from brainlens.core.seeding import generator as numbers
 from brainlens.generative.ganconfig import GanConfig
+from brainlens.generative.unrolled import Doubling, Windows
 
 _START = 8  # pixels a side that the noise becomes
 _SLOPE = 0.2  # of leaky ReLU
@@ -51,14 +52,7 @@ class Generator(nn.Module):
             noise = torch.cat([noise, F.one_hot(labels, self.classes).to(noise.dtype)], 1)
         h = F.relu(self.dense(noise)).view(-1, self.width, _START, _START)  # (N, width, 8, 8)
         h = h.contiguous(memory_format=torch.channels_last)
-        return torch.tanh(self.last(self.blocks(h)))  # (N, C, size, size)
-
-
-class Doubling(nn.ConvTranspose2d):
-    """A 5 x 5 transposed convolution that doubles the side; final."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 5, stride=2, padding=2, output_padding=1)
+        return torch.tanh(self.last(self.blocks(h)).float())  # (N, C, size, size)
 
 
 class Critic(nn.Module):
@@ -71,7 +65,7 @@ class Critic(nn.Module):
         inputs: int = config.channels
         for share, stride in ((16, 2), (8, 2), (4, 2), (2, 1), (1, 2)):
             outputs = config.width // share
-            conv = nn.Conv2d(inputs, outputs, 5, stride, padding=2)
+            conv = Windows(inputs, outputs, stride)
             layers += [conv] if spectral else [conv, nn.BatchNorm2d(outputs)]
             layers.append(nn.LeakyReLU(_SLOPE, inplace=True))
             inputs = outputs
@@ -87,7 +81,7 @@ class Critic(nn.Module):
 
     def forward(self, pictures: Tensor, labels: Tensor | None = None) -> Tensor:
         h = self.layers(pictures.contiguous(memory_format=torch.channels_last))
-        logits: Tensor = self.dense(h.flatten(1))[:, 0]  # (N,)
+        logits: Tensor = self.dense(h.flatten(1))[:, 0].float()  # (N,)
         if self.embed is not None:
             assert labels is not None
             logits = logits + (self.embed(labels) * h.mean((2, 3))).sum(1)

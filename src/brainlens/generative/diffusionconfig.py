@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from brainlens.core.errors import ConfigError
-from brainlens.generative.budget import check_budget
+from brainlens.generative.budget import GeneratorPrecision, check_budget
 
 GROUPS = 8  # of group norm; widths are multiples of it
 _LEAST = 8  # patches a side: the network halves the side twice
@@ -42,6 +42,7 @@ class DiffusionConfig:
     # machine
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: GeneratorPrecision = "auto"  # bf16 on a GPU that has it and with AMX, else fp32
 
 
 def check_diffusion(config: DiffusionConfig) -> None:

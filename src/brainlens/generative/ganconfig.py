@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from brainlens.core.errors import ConfigError
-from brainlens.generative.budget import check_budget
+from brainlens.generative.budget import GeneratorPrecision, check_budget
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class GanConfig:
     # machine
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: GeneratorPrecision = "auto"  # bf16 on a GPU that has it and with AMX, else fp32
 
 
 def check(config: GanConfig) -> None:

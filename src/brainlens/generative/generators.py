@@ -18,6 +18,7 @@ import numpy as np
 from brainlens.core.errors import ConfigError, WeightsError
 from brainlens.core.interpolation import Kernel, resize
 from brainlens.core.places import weights_folder
+from brainlens.core.processors import Precision, choose_precision
 
 Array = np.ndarray[Any, Any]
 Method = Literal["esrgan", "bicubic", "bilinear", "nearest"]
@@ -34,6 +35,7 @@ class Generator:
     scale: int
     enlarge: Callable[[Array], Array]  # (h, w, 1 or 3) to (sh, sw, 1 or 3), not clipped
     network: Any = None  # the torch module behind it, where there is one
+    precision: Precision = "32-true"
 
 
 def interpolation(kernel: Kernel, scale: int) -> Generator:
@@ -63,18 +65,22 @@ def weights_file(named: Path | None) -> Path:
 
 
 def open_generator(
-    method: Method = "esrgan", *, weights: Path | None = None, scale: int = 4, device: str = "auto"
-) -> Generator:
-    """The generator of a method; raises WeightsError for a checkpoint that does not enlarge so."""
+    method: Method = "esrgan", *, weights: Path | None = None, scale: int = 4,
+    device: str = "auto", precision: Precision = "32-true",
+) -> Generator:  # fmt: skip
+    """The generator of a method; raises WeightsError for a checkpoint that does not enlarge so.
+
+    `precision` "auto" is bf16 where the hardware has it; networks of other kinds stay in fp32.
+    """
     if method in get_args(Kernel):
         return interpolation(method, scale)  # type: ignore[arg-type]
     file = weights_file(weights)
     network, channels = load_network(file, scale)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     where = choose_device(device)
-    forward = partial(_forward, _laid_out(network.to(where)), where)
-    enlarge = partial(through_channels, forward, channels)
-    return Generator(method, file.name, digest, scale, enlarge, network)
+    network, used = _laid_out(network.to(where), choose_precision(precision, where))
+    enlarge = partial(through_channels, partial(_forward, network, where), channels)
+    return Generator(method, file.name, digest, scale, enlarge, network, used)
 
 
 def choose_device(name: str) -> str:
@@ -87,17 +93,19 @@ def choose_device(name: str) -> str:
     return name if name != "auto" else "cuda" if there else "cpu"
 
 
-def _laid_out(network: Any) -> Any:
-    """Our own network with its channels last, which convolutions run through faster.
+def _laid_out(network: Any, precision: Precision) -> tuple[Any, Precision]:
+    """Our own network with its channels last, which convolutions run through faster, and in bf16.
 
     Networks of other kinds stay as they are: they may look at their memory another way.
     """
     import torch
 
-    from brainlens.generative.rrdb import RRDBNet
+    from brainlens.generative.rrdb import RRDBNet, halved
 
-    ours = isinstance(network, RRDBNet)
-    return network.to(memory_format=torch.channels_last) if ours else network
+    if not isinstance(network, RRDBNet):
+        return network, "32-true"
+    ours = network.to(memory_format=torch.channels_last)
+    return (halved(ours), precision) if precision == "bf16-mixed" else (ours, "32-true")
 
 
 def _forward(network: Any, device: str, x: Array) -> Array:

@@ -6,6 +6,8 @@ float32 of 0 to 1 and takes enlarged ones back in its own depth. Grey stays grey
 
 from __future__ import annotations
 
+import mmap
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from brainlens.core.slices import Slice
 
 Array = np.ndarray[Any, Any]
 LEAST = 4  # pixels a side: less holds nothing to enlarge
+_SPARED = 32_000_000  # bytes from which pixels wait in a file instead of in memory
 _DEEP = 65535
 _WHITE_IS_ZERO = 0
 _PHOTOMETRIC = 262  # the TIFF tag
@@ -58,6 +61,8 @@ class Picture:
         part = self.pixels[top:bottom, left:right].astype(np.float32)
         offset, span = self._ranges()
         scaled: Array = (part - offset) / span
+        if isinstance(self.pixels, np.memmap) and isinstance(self.pixels.base, mmap.mmap):
+            self.pixels.base.madvise(mmap.MADV_DONTNEED)  # else every page read would stay
         return scaled
 
     def samples(self, values: Array) -> Array:
@@ -88,9 +93,20 @@ def read_picture(path: Path) -> Picture:
     if pixels.dtype == np.uint16:  # few scans use the whole range, and a network knows 0 to 1
         low, high = float(pixels[..., 0].min()), float(pixels[..., 0].max())
     kept = isinstance(profile, bytes) and mode in {"L", "LA", "RGB", "RGBA"}
-    picture = Picture(str(path), pixels, low, high, profile if kept else None, facts={"mode": mode})
+    picture = Picture(
+        str(path), spared(pixels), low, high, profile if kept else None, facts={"mode": mode}
+    )
     check_size(picture)
     return picture
+
+
+def spared(pixels: Array) -> Array:
+    """Many pixels as a temporary file without a name: only those of a tile are held in memory."""
+    if pixels.nbytes < _SPARED or not hasattr(mmap, "MADV_DONTNEED"):
+        return pixels
+    with tempfile.TemporaryFile() as file:
+        pixels.tofile(file)
+        return np.memmap(file, pixels.dtype, "r", shape=pixels.shape)
 
 
 def of_slice(one: Slice, window: tuple[float, float] | None = None) -> Picture:

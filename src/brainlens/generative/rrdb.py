@@ -75,7 +75,7 @@ class RRDBNet(nn.Module):
         self.conv_last = _convolution(features, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        first = self.conv_first(x)  # (N, F, H, W)
+        first = self.conv_first(x).to(self.conv_hr.weight.dtype)  # (N, F, H, W)
         return self.enlarge(first, self.body(first))
 
     def enlarge(self, first: Tensor, body: Tensor) -> Tensor:
@@ -84,8 +84,17 @@ class RRDBNet(nn.Module):
         for k in range(self.doublings):
             h = F.interpolate(h, scale_factor=2.0, mode="nearest")
             h = _leaky(getattr(self, f"conv_up{k + 1}")(h))  # (N, F, 2H, 2W), then 4H, 4W
-        done: Tensor = self.conv_last(_leaky(self.conv_hr(h)))
+        fine = _leaky(self.conv_hr(h)).to(self.conv_last.weight.dtype)
+        done: Tensor = self.conv_last(fine)
         return done
+
+
+def halved(network: RRDBNet) -> RRDBNet:
+    """The network in bf16, but for its ends: a grey level is finer than a bf16 number near 1."""
+    for name, module in network.named_children():
+        if name not in ("conv_first", "conv_last"):
+            module.bfloat16()
+    return network
 
 
 def shape_of(state: Mapping[str, Tensor]) -> dict[str, int]:

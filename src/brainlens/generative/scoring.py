@@ -19,7 +19,7 @@ from brainlens.core.images import find_images
 from brainlens.core.interpolation import shrink as shrink_bicubic
 from brainlens.core.progress import say, track
 from brainlens.core.provenance import now, provenance
-from brainlens.core.slices import find_scans, read_slices
+from brainlens.core.scanfiles import find_scans, read_slices
 from brainlens.data.index import read_index
 from brainlens.generative.enlarging import enlarged
 from brainlens.generative.generators import Generator
@@ -66,7 +66,10 @@ def score_folder(
         "shrink": shrink,
         "scale": generators[0].scale,
         "border": 4,
-        "methods": {g.method: {"weights": g.weights, "digest": g.digest} for g in generators},
+        "methods": {
+            g.method: {"weights": g.weights, "digest": g.digest, "precision": g.precision}
+            for g in generators
+        },
         "mean": {g.method: _mean(rows, g.method) for g in generators},
         "rows": rows,
     }
@@ -88,7 +91,7 @@ def originals(folder: Path) -> list[Path]:
 
 def _original(file: Path, scale: int) -> Array:
     """(H, W) or (H, W, 3) uint8, cropped to a multiple of the scale; a volume's middle slice."""
-    from brainlens.core.slices import is_scan
+    from brainlens.core.scanfiles import is_scan
 
     if is_scan(file):
         planes = list(read_slices(file))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from brainlens.core.errors import ConfigError
+from brainlens.core.processors import Precision
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class SrConfig:
     val_images: int = 12
     pixel_steps: int = 400  # with L1 alone
     gan_steps: int = 100  # then with perceptual and adversarial loss
+    critic_steps: int = 0  # of them the first, in which only the critic learns
     every: int = 50  # steps between two looks at the validation pictures
     learning_rate: float = 2e-4
     gan_rate: float = 1e-4
@@ -34,6 +36,7 @@ class SrConfig:
     alpha: float = 0.5  # of the GAN-trained weights in model.safetensors
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Precision = "auto"  # bf16 where the hardware has it
 
 
 def check(config: SrConfig) -> None:

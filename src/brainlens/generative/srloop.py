@@ -44,7 +44,7 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.layers(x).mean((2, 3)))  # (N, 1)
-        return logits
+        return logits.float()
 
 
 def relativistic(real: Tensor, fake: Tensor, *, for_generator: bool) -> Tensor:
@@ -65,11 +65,15 @@ class SrLoop(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.network, self.config = network, config
+        self.network = network.to(memory_format=torch.channels_last)  # convolutions run faster so
+        self.config = config
         self.pictures = train
         self.val_pairs = [_pair(picture, config) for picture in val]
-        self.critic = Discriminator()
-        self.judge = trunk() if config.gan_steps else None
+        self.critic = Discriminator().to(memory_format=torch.channels_last)
+        # In a tuple, so that VGG16 is no part of what is trained and kept.
+        self.judge: tuple[nn.Sequential, ...] = (
+            (trunk().to(memory_format=torch.channels_last),) if config.gan_steps else ()
+        )
         self.pixel_epochs = config.pixel_steps // config.every
         self.totals: dict[str, float] = {}
         self.figures: dict[str, float] = {}
@@ -98,21 +102,29 @@ class SrLoop(pl.LightningModule):
     def restore(self, coarse: Tensor) -> Tensor:
         """(N, 1, h, w) to (N, 1, 4h, 4w); the network has the channels of its first weights."""
         channels = self.network.conv_first.in_channels
-        restored: Tensor = self.network(coarse.expand(-1, channels, -1, -1))
-        return restored.mean(1, keepdim=True)
+        planes = coarse.expand(-1, channels, -1, -1)
+        restored: Tensor = self.network(planes.contiguous(memory_format=torch.channels_last))
+        return restored.float().mean(1, keepdim=True)
 
     def on_train_epoch_start(self) -> None:
         seed_everything(self.config.seed, "epoch", self.current_epoch)
         self.network.train()
         self.totals = {}
-        rate = self.config.gan_rate if self.adversarial else self._pixel_rate()
+        if self.current_epoch == self.pixel_epochs:
+            # Adam's second moments are those of L1's small gradients: with them the first steps of
+            # phase 2 would be many times as long as its rate says.
+            self.trainer.optimizers[0].state.clear()
+        for judge in self.judge:
+            judge.to(self.device)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = rate
+            group["lr"] = self._rate()
 
-    def _pixel_rate(self) -> float:
-        """Halved for the last third of the phase."""
-        late = self.current_epoch >= self.pixel_epochs * 2 / 3
-        return self.config.learning_rate * (0.5 if late else 1.0)
+    def _rate(self) -> float:
+        """Halved for the last third of phase 1; in phase 2 it falls, epoch by epoch, towards 0."""
+        done, config = self.current_epoch - self.pixel_epochs, self.config
+        if self.adversarial:
+            return config.gan_rate * (1 - done * config.every / config.gan_steps)
+        return config.learning_rate * (0.5 if done >= -self.pixel_epochs / 3 else 1.0)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         coarse, sharp = batch
@@ -126,9 +138,10 @@ class SrLoop(pl.LightningModule):
             fooled = relativistic(*logits, for_generator=True)
             loss = config.pixel_weight * pixel + config.adversarial_weight * fooled
             loss = loss + config.perceptual_weight * self.perceptual(restored, sharp)
-        make.zero_grad()
-        self.manual_backward(loss)
-        make.step()
+        if not self._warming(batch_idx):
+            make.zero_grad()
+            self.manual_backward(loss)
+            make.step()
         self._count("l1", pixel)
         if self.adversarial:
             judge.zero_grad()
@@ -139,13 +152,18 @@ class SrLoop(pl.LightningModule):
             judge.step()
             self._count("critic", told)
 
+    def _warming(self, batch_idx: int) -> bool:
+        """Whether only the critic learns yet: what an untaught one says would only do harm."""
+        done = (self.current_epoch - self.pixel_epochs) * self.config.every + batch_idx
+        return self.adversarial and done < self.config.critic_steps
+
     def perceptual(self, restored: Tensor, sharp: Tensor) -> Tensor:
         """L1 between VGG16's conv5_3 maps, before activation."""
-        assert self.judge is not None
-        (a,) = features(self.judge, imagenet_input(restored), (_CONV5_3,))
+        (judge,) = self.judge
+        (a,) = features(judge, imagenet_input(restored), (_CONV5_3,))
         with torch.no_grad():
-            (b,) = features(self.judge, imagenet_input(sharp), (_CONV5_3,))
-        return F.l1_loss(a, b)
+            (b,) = features(judge, imagenet_input(sharp), (_CONV5_3,))
+        return F.l1_loss(a.float(), b.float())
 
     def _count(self, name: str, value: Tensor) -> None:
         self.totals[name] = self.totals.get(name, 0.0) + float(value.detach())
@@ -167,12 +185,13 @@ class SrLoop(pl.LightningModule):
             return _means([self._compare(i, restore) for i in range(len(self.val_pairs))])
 
     def _compare(self, number: int, restore: Callable[[Tensor], Tensor]) -> tuple[float, float]:
-        """PSNR in dB, 4 pixels of border left out, and the perceptual distance."""
+        """PSNR in dB, 4 pixels of border left out, and the perceptual distance; in fp32."""
         coarse, sharp = (one.to(self.device) for one in self.val_pairs[number])
-        restored = (restore(coarse).clamp(0, 1) * 255).round() / 255
+        with torch.autocast(self.device.type, enabled=False):
+            restored = (restore(coarse).clamp(0, 1) * 255).round() / 255
+            vgg = float(self.perceptual(restored, sharp)) if self.judge else 0.0
         inside = (..., slice(4, -4), slice(4, -4))
         error = float(((restored - sharp)[inside] ** 2).mean())
-        vgg = float(self.perceptual(restored, sharp)) if self.judge is not None else 0.0
         return 10 * float(np.log10(1 / max(error, 1e-10))), vgg
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,9 @@ from torch import Tensor
 
 from brainlens.core.config import read_toml, resolve, to_toml
 from brainlens.core.driving import drive
-from brainlens.core.errors import RunError
+from brainlens.core.errors import ConfigError, RunError
 from brainlens.core.files import fresh_folder, replacing, write_atomic, write_json
+from brainlens.core.processors import choose_precision
 from brainlens.core.progress import duration, say
 from brainlens.core.provenance import now, provenance
 from brainlens.core.seeding import seed_everything
@@ -32,6 +32,9 @@ from brainlens.generative.srloop import SrLoop, bicubic
 from brainlens.generative.srpatches import SCALE, read_sides
 
 State = dict[str, Tensor]
+LAST = ("gan_steps", "alpha")  # what a resumed run may change
+SECOND = ("critic_steps", "gan_rate", "pixel_weight", "perceptual_weight",
+          "adversarial_weight")  # and these, before its second phase has begun  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,16 @@ class Trained:
 
 
 def train(
-    data: Path, run: Path, config: SrConfig, *, overwrite: bool = False, resume: bool = False
-) -> Trained:
-    """Train a generator; raises UserError kinds for data, settings or a folder that do not fit."""
+    data: Path, run: Path, config: SrConfig, *, overwrite: bool = False, resume: bool = False,
+    later: dict[str, Any] | None = None,
+) -> Trained:  # fmt: skip
+    """Train a generator; raises UserError kinds for data, settings or a folder that do not fit.
+
+    A resumed run keeps its settings but for those of `later`: what its second phase will be.
+    """
     checkpoint = run / "checkpoint" / "last.ckpt"
     if resume:
-        if not checkpoint.is_file():
-            raise RunError(f"{run}: there is nothing to resume. Start again with --overwrite")
-        config = resolve(SrConfig, read_toml(run / "config.toml"))
+        config = resumed(run, checkpoint, later or {})
     check(config)
     choose_device(config.device)
     clock, started = time.monotonic(), now()
@@ -60,7 +65,7 @@ def train(
     network = fresh_network(config)
     if not resume:
         fresh_folder(run, overwrite=overwrite, kind="upscaler run")
-        write_atomic(run / "config.toml", to_toml(config))
+    write_atomic(run / "config.toml", to_toml(config))
     loop = SrLoop(network, config, pictures, val)
     ledger = _Ledger(run, config, facts)
     say(f"training {config.blocks} blocks on {len(pictures)} slices, validating on {len(val)}; "
@@ -69,8 +74,21 @@ def train(
     figures = _finish(run, loop, ledger, config, facts)
     record = provenance("upscaler-run", config.seed, started, time.monotonic() - clock)
     write_json(run / "provenance.json", record | {"data": facts, "figures": figures})
-    shutil.rmtree(checkpoint.parent, ignore_errors=True)
     return Trained(run, figures, time.monotonic() - clock)
+
+
+def resumed(run: Path, checkpoint: Path, later: dict[str, Any]) -> SrConfig:
+    """The settings of a run to go on with; raises RunError and ConfigError where it cannot be."""
+    if not checkpoint.is_file():
+        raise RunError(f"{run}: there is nothing to resume. Start again with --overwrite")
+    begun = ",gan," in (run / "metrics.csv").read_text("utf-8")
+    fixed = sorted(set(later) - set(LAST if begun else LAST + SECOND))
+    if fixed:
+        raise ConfigError(
+            f"--set {fixed[0]}: a resumed run keeps it; may change: "
+            + ", ".join(LAST if begun else LAST + SECOND)
+        )
+    return resolve(SrConfig, read_toml(run / "config.toml"), later)
 
 
 def fresh_network(config: SrConfig) -> RRDBNet:
@@ -130,11 +148,13 @@ def state_of(network: RRDBNet) -> State:
 
 def _fit(loop: SrLoop, ledger: _Ledger, checkpoint: Path, resume: bool) -> None:
     config = loop.config
+    device = choose_device(config.device)
     drive(
         loop, checkpoint, callbacks=[ledger], resume=resume,
         epochs=(config.pixel_steps + config.gan_steps) // config.every,
         done=lambda: f"{len(ledger.rows) * config.every} steps",
-        accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.device], devices=1,
+        accelerator="gpu" if device == "cuda" else "cpu", devices=1,
+        precision=choose_precision(config.precision, device),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from brainlens.core.errors import ConfigError
+from brainlens.core.processors import Precision
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class StyleConfig:
     grey: bool = False  # scans: one channel, shown to the networks as three
     seed: int = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    precision: Precision = "auto"  # bf16 where the hardware has it
 
 
 def generator_shape(config: StyleConfig) -> dict[str, Any]:

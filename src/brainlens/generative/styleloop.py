@@ -30,7 +30,8 @@ class StyleLoop(pl.LightningModule):
         self.automatic_optimization = False
         self.config, self.photos, self.paintings = config, photos, paintings
         judge = {"width": config.judge_width, "layers": config.judge_layers}
-        self.gan = CycleGan(generator_shape(config), judge)
+        # Channels last: with it bf16 convolutions take two thirds of the time on a CPU.
+        self.gan = CycleGan(generator_shape(config), judge).to(memory_format=torch.channels_last)
         self.pools = {"painting": ImagePool(config.pool), "photo": ImagePool(config.pool)}
         self.totals: dict[str, Tensor] = {}
         # In a tuple, so that VGG16 is no part of what is trained and kept.

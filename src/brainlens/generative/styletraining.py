@@ -25,6 +25,7 @@ from brainlens.core.config import read_toml, resolve, to_toml
 from brainlens.core.driving import drive
 from brainlens.core.errors import ConfigError, RunError
 from brainlens.core.files import fresh_folder, replacing, write_atomic, write_json
+from brainlens.core.processors import choose_precision
 from brainlens.core.progress import duration, say
 from brainlens.core.provenance import now, provenance
 from brainlens.core.seeding import seed_everything
@@ -215,12 +216,5 @@ def _fit(
         logger=TensorBoardLogger(run, name="", version="tensorboard"),
         accelerator="gpu" if device == "cuda" else "cpu", devices=devices,
         strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true",
-        precision=precision(config, device),
+        precision=choose_precision(config.precision, device),
     )  # fmt: skip
-
-
-def precision(config: StyleConfig, device: str) -> str:
-    """bf16 on a GPU that has it; on a CPU only where it is asked for."""
-    if config.precision != "auto":
-        return config.precision
-    return "bf16-mixed" if device == "cuda" and torch.cuda.is_bf16_supported() else "32-true"

@@ -32,6 +32,7 @@ from brainlens.core.seeding import generator, seed_everything
 from brainlens.data.index import Index, Row, read_index, write_index
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Preprocessing
+from brainlens.generative.budget import number_format
 from brainlens.generative.families import FAMILIES
 from brainlens.generative.generatorloop import GeneratorLoop
 from brainlens.generative.generators import choose_device
@@ -92,6 +93,7 @@ def train(
     stopped = "early" if early else "steps"
     write_json(run / "provenance.json", record | {
         "data": facts, "figures": ledger.best, "stopped": stopped, "device": device,
+        "precision": number_format(config.precision, device),
         "training_seconds": round(loop.seconds, 1)})  # fmt: skip
     shutil.rmtree(checkpoint.parent, ignore_errors=True)
     shown = ledger.rows[-1]["images"]
@@ -259,5 +261,6 @@ def _fit(loop: GeneratorLoop, ledger: Ledger, run: Path, checkpoint: Path, resum
         done=lambda: f"{ledger.rows[-1]['step'] if ledger.rows else 0} of {loop.steps} steps",
         logger=TensorBoardLogger(run, name="", version="tensorboard"),
         accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[config.device], devices=1,
+        precision=number_format(config.precision, choose_device(config.device)),
     )  # fmt: skip
     return ledger.early

@@ -23,7 +23,8 @@ from brainlens.core.interpolation import Kernel
 from brainlens.core.png import write_png
 from brainlens.core.progress import say
 from brainlens.core.provenance import command_line, now
-from brainlens.core.slices import Slice, find_scans, is_scan, read_slices
+from brainlens.core.scanfiles import find_scans, is_scan, read_slices
+from brainlens.core.slices import Slice
 from brainlens.generative.enlarging import TILE, bands
 from brainlens.generative.generators import Generator, interpolation
 from brainlens.generative.pictures import Picture, of_slice, read_picture
@@ -205,7 +206,7 @@ def sidecar(source: Source, picture: Picture, generator: Generator, tile: int) -
         "kind": "upscaled",
         "mark": MARK,
         "source": str(source.path),
-        "source_digest": hashlib.sha256(source.path.read_bytes()).hexdigest(),
+        "source_digest": _digest(source.path),
         "medical": picture.medical,
         **picture.facts,
         "width": picture.width * generator.scale,
@@ -214,11 +215,18 @@ def sidecar(source: Source, picture: Picture, generator: Generator, tile: int) -
         "scale": generator.scale,
         "weights": generator.weights,
         "weights_digest": generator.digest,
+        "precision": generator.precision,
         "tile": tile,
         "brainlens": __version__,
         "command": command_line(),
         "written": now(),
     }
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, which is not held whole."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def report(done: Sequence[Upscaled], unreadable: Sequence[ImageError]) -> None:

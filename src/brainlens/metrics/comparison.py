@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
 
 from brainlens.metrics.resampling import group_draws, interval
 
@@ -34,6 +33,8 @@ class Difference:
 
 def mcnemar(only_first: int, only_second: int) -> float:
     """The exact two-sided p of McNemar's test, from the images that one alone gets right."""
+    from scipy.stats import binom  # half a second that a page without a comparison need not wait
+
     discordant = only_first + only_second
     if not discordant:
         return 1.0

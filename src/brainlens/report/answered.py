@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -107,6 +109,7 @@ def _as_table(answers: Sequence[Answer], studies: Sequence[Study]) -> str:
             f"\n\nA study's answer is the mean of its 3 most suspicious slices; the {SHOWN} most "
             "suspicious are shown.\n"
         )
+        text += "".join(f"{line}\n" for study in studies for line in _unjudged(study, answers))
     return text + "".join(f"\n{note}" for note in notes) + "\nresearch use, not a medical device\n"
 
 
@@ -123,6 +126,16 @@ def _word(finding: Finding) -> str:
 
 def _set(finding: Finding) -> str:
     return "-" if finding.refusal else " or ".join(finding.candidates) or "none fits"
+
+
+def _unjudged(study: Study, answers: Sequence[Answer]) -> list[str]:
+    """Why slices of a study were not judged, each by its first reason; nothing where all were."""
+    said = [answers[place].finding.refusal for place in study.order]
+    first = [re.sub(r" \(.*", "", words.partition("; ")[0]) for words in said if words]
+    if not first:
+        return []
+    why = "; ".join(f"{reason} ({count})" for reason, count in Counter(first).most_common())
+    return [f"{study.name}: {len(first)} of {study.slices} slices not judged: {why}"]
 
 
 def _line(study: Study) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from brainlens.report import compared, plots
+from brainlens.report import compared, forest
 from brainlens.report.artefacts import Evaluation, pick
 from brainlens.report.facts import digest, plain
 from brainlens.report.sections import METRICS, cell
@@ -33,7 +33,7 @@ def comparison(views: Sequence[View]) -> View:
         ],
         "same": same and len(set(protocols)) == 1,
         "forest": Markup(
-            plots.intervals(
+            forest.intervals(
                 {
                     view["title"]: {"accuracy": read.metrics["accuracy"]}
                     for view, read in zip(views, reads, strict=True)

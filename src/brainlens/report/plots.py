@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from brainlens.report.artefacts import Bin, Estimate, History
+from brainlens.report.artefacts import Bin, History
 
 INK, MUTED, GRID = "#1b1f24", "#57606b", "#d0d7de"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
@@ -108,41 +108,6 @@ def confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
         axes.tick_params(length=0)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
-        return as_svg(figure)
-
-
-def intervals(rows: Mapping[str, Mapping[str, Estimate]]) -> str:
-    """A forest plot: for each named row its figures (at most 3 names), with their intervals."""
-    names = list(dict.fromkeys(name for figures in rows.values() for name in figures))
-    step = 0.62 / max(1, len(names))
-    ends = [0.9]
-    with style.context(["default", STYLE]):
-        figure, axes = new_axes(1.3 + len(rows) * (0.3 + 0.17 * len(names)))
-        for series, name in enumerate(names):
-            colour, marker, _ = SERIES[series]
-            offset = (series - (len(names) - 1) / 2) * step
-            axes.plot([], [], color=colour, marker=marker, label=name)
-            for i, figures in enumerate(rows.values()):
-                value, low, high = figures.get(name, Estimate(None, None, None))
-                if value is None:
-                    continue
-                axes.plot([value], [i + offset], color=colour, marker=marker, markersize=6)
-                ends.append(value)
-                if low is not None and high is not None:
-                    axes.plot([low, high], [i + offset] * 2, color=colour)
-                    ends.append(low)
-        axes.set_yticks(range(len(rows)), [shortened(row, 24) for row in rows])
-        axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
-        floor = max(0.0, int(min(ends) * 10) / 10)
-        axes.set_xlim(floor, 1.0 + 0.02 * (1 - floor))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-        if floor:
-            axes.set_xlabel(f"the axis begins at {100 * floor:.0f} %")
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.grid(True, axis="x")
-        axes.tick_params(axis="y", length=0)
-        if len(names) > 1:
-            figure.legend(loc="outside upper center", ncols=len(names))
         return as_svg(figure)
 
 

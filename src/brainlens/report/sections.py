@@ -11,7 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from brainlens.report import plots
+from brainlens.report import forest, plots
 from brainlens.report.artefacts import (
     Estimate,
     Evaluation,
@@ -65,7 +65,7 @@ def evaluation(folder: Path) -> View:
         "interval": _interval_note(read),
         "confusion": Markup(plots.confusion(read.confusion, read.labels)),
         "confusion_alt": _confusion_words(read),
-        "forest": Markup(plots.intervals(_forest(read))),
+        "forest": Markup(forest.intervals(_forest(read))),
         "reliability": Markup(plots.reliability(read.reliability)),
         "reliability_alt": _reliability_words(read),
         "ece": _metric("ece", read.metrics.get("ece", Estimate(None, None, None))),

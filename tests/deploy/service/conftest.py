@@ -27,7 +27,10 @@ from brainlens.deploy.service.app import create
 from brainlens.deploy.service.database import open_database
 from brainlens.deploy.service.desk import Desk
 from brainlens.deploy.service.settings import Limits, Settings
+from tests.deploy.service.browsing import browser, page, phone, screen
 from tests.painters import negative
+
+__all__ = ["browser", "page", "phone", "screen"]
 
 LABELS = ["glioma", "meningioma", "none", "pituitary"]
 SIZE = 16
@@ -35,7 +38,7 @@ TOKEN = "0123456789abcdef0123"
 SAMPLE = SAMPLE_DIR / "glioma" / "glioma-005.jpg"
 SMALL = Limits(
     upload=4 << 20, unpacked=8 << 20, files=20, pixels=1_000_000, total_pixels=2_000_000, slices=40,
-    receive_seconds=30, work_seconds=30, queue=2, batch=4,
+    receive_seconds=30, work_seconds=30, queue=2, batch=4, lanes=1,
 )  # fmt: skip
 Serve = Callable[..., AbstractContextManager["Server"]]
 
@@ -77,6 +80,8 @@ def write_model(path: Path) -> Path:
         "bank": {"float16": base64.b64encode(bank.tobytes()).decode("ascii"), "dimensions": 4,
                  "labels": LABELS * 2, "names": [f"case{n}" for n in range(8)]},
         "use": "research use, not a medical device",
+        "card": "# The quarters\n\nA model of **four** means.",
+        "card zh-Hant": "# 四分之一\n\n取**四**個平均值。",
     }  # fmt: skip
     helper.set_model_props(model, {"brainlens": json.dumps(meaning)})
     save(model, str(path))

@@ -56,6 +56,24 @@ def test_what_waits_while_the_model_is_at_work_goes_through_together() -> None:
     assert found[7] == [("z", 0.5)]
 
 
+def test_lanes_share_what_waits_and_work_at_the_same_time() -> None:
+    both, sizes = threading.Barrier(2, timeout=20), []
+
+    def judge(planes: Sequence[Any], coverage: float) -> list[Any]:
+        both.wait()  # passed only where two lanes are at work together
+        sizes.append(len(planes))
+        return list(planes)
+
+    async def ask() -> list[Any]:
+        batcher = Batcher(judge, 4, 2)
+        found = await batcher.judge(list(range(6)), 0.9)  # type: ignore[arg-type]
+        await batcher.close()
+        return found
+
+    assert asyncio.run(ask()) == list(range(6))
+    assert sizes == [3, 3]
+
+
 def test_a_fault_of_the_model_reaches_those_who_asked_and_nobody_else() -> None:
     def judge(planes: Sequence[Any], coverage: float) -> list[Any]:
         if coverage > 0.9:

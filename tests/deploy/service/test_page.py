@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from brainlens.core.places import cache_folder
 from brainlens.data.sample import SAMPLE_DIR
 from brainlens.deploy.answering import box
 from brainlens.deploy.service.refusals import KINDS
+from tests.deploy.service.browsing import give, saturation, shown, slide, until
 from tests.deploy.service.conftest import SAMPLE, TOKEN, Server
 from tests.deploy.service.test_api import HEAD, dicom, nifti
 
@@ -38,103 +38,6 @@ DROP = """([name, data]) => {
   for (const kind of ["dragenter", "dragover", "drop"])
     document.body.dispatchEvent(new DragEvent(kind, { dataTransfer: given, bubbles: true, cancelable: true }));
 }"""  # noqa: E501
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("needs Chromium on PATH (apt-get install chromium)")
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    with api.sync_playwright() as play:
-        one = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield one
-        one.close()
-
-
-@pytest.fixture(scope="session")
-def screen(browser: Any) -> Iterator[Any]:
-    """A desk's screen, for one test after the other."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture
-def page(screen: Any, running: Server) -> Iterator[Any]:
-    """The page on it, as new; it may say nothing to the console and ask nobody else."""
-    yield from opened(screen, running)
-
-
-@pytest.fixture
-def phone(browser: Any, running: Server) -> Iterator[Any]:
-    """The page on a phone in Taiwan, in the dark."""
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True,
-                                  locale="zh-TW", color_scheme="dark")  # fmt: skip
-    yield from opened(context.new_page(), running)
-    context.close()
-
-
-def opened(one: Any, running: Server) -> Iterator[Any]:
-    complaints: list[str] = []
-    asked: set[str] = set()
-    hear: dict[str, Any] = {
-        "console": lambda message: complaints.append(message.text),
-        "pageerror": lambda error: complaints.append(str(error)),
-        "request": lambda request: asked.add(request.url.split("/")[2]),
-    }
-    one.set_default_timeout(60_000)
-    for event, act in hear.items():
-        one.on(event, act)
-    one.goto(running.url)
-    one.wait_for_selector("html[data-ready]")
-    yield one
-    one.evaluate("localStorage.clear()")
-    one.goto("about:blank")
-    for event, act in hear.items():
-        one.remove_listener(event, act)
-    assert [line for line in complaints if "Failed to load resource" not in line] == []
-    assert asked <= {f"127.0.0.1:{running.port}", ""}
-
-
-def give(page: Any, *files: tuple[str, bytes]) -> None:
-    """Choose files, and wait for the reading."""
-    page.set_input_files("#files", [
-        {"name": name, "mimeType": "application/octet-stream", "buffer": content}
-        for name, content in files
-    ])  # fmt: skip
-    page.wait_for_selector("#result .answer, #result .refusal")
-    until(page, "document.querySelector('#tool-level')?.max > 0")
-
-
-def until(page: Any, holds: str) -> None:
-    """Wait for something on the page; its policy forbids Playwright's own way, which needs eval."""
-    for _ in range(600):
-        if page.evaluate(f"Boolean({holds})"):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"waited in vain for {holds}")
-
-
-def shown(page: Any) -> np.ndarray[Any, Any]:
-    """The pixels on the screen."""
-    page.wait_for_timeout(150)
-    data = page.evaluate("document.querySelector('.screen canvas').toDataURL().split(',')[1]")
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")).astype(int)
-
-
-def slide(page: Any, name: str, value: float) -> None:
-    page.eval_on_selector(
-        f"#tool-{name}",
-        "(one, v) => { one.value = v; one.dispatchEvent(new Event('input')); }", value,
-    )  # fmt: skip
-
-
-def saturation(pixels: np.ndarray[Any, Any]) -> float:
-    """How far from grey a picture is."""
-    return float((pixels.max(2) - pixels.min(2)).mean())
 
 
 def test_a_dropped_picture_shows_bars_and_a_heat_map_that_can_be_faded(page: Any) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from brainlens.core.errors import UserError
@@ -26,6 +27,7 @@ from brainlens.deploy.service.database import open_database
 from brainlens.deploy.service.desk import Desk
 from brainlens.deploy.service.history import History
 from brainlens.deploy.service.settings import Limits, Settings
+from brainlens.deploy.service.tables import AUDIT_LOG
 from tests.deploy.service.conftest import SAMPLE, TOKEN, Server, serving, wait_until
 
 BODY = (
@@ -143,6 +145,29 @@ def test_tls_and_a_token_from_a_file(guarded: Server) -> None:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
     with urllib.request.urlopen(request, context=trust, timeout=30) as answer:
         assert "max-age" in answer.headers["strict-transport-security"]
+
+
+@pytest.mark.slow
+def test_a_proxy_that_is_named_says_who_asks_and_nobody_else_may(
+    model: Path, running: Server, tmp_path: Path
+) -> None:
+    sent = KIND | {"X-Forwarded-For": "10.1.2.3", "X-Forwarded-Proto": "https"}
+
+    def asked(one: Server) -> str:
+        request = urllib.request.Request(one.url + "/api/v1/classify", BODY, sent)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            subject = json.load(answer)["id"]
+            assert ("strict-transport-security" in answer.headers) == (one is not running)
+        history = History(open_database("", one.folder))
+        query = sa.select(AUDIT_LOG.c.who).where(AUDIT_LOG.c.subject == subject)
+        with history.engine.connect() as connection:
+            who: str = connection.execute(query).scalar_one()
+        history.close()
+        return who.rpartition("@ ")[2]
+
+    with serving(model, tmp_path, "--proxy", "127.0.0.1") as behind:
+        assert asked(behind) == "10.1.2.3"
+    assert asked(running) == "127.0.0.1"
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

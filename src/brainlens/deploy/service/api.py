@@ -19,7 +19,7 @@ from brainlens.deploy.service.downloads import (
     report,
     table,
 )
-from brainlens.deploy.service.refusals import FAULT, Refusal, too_long
+from brainlens.deploy.service.refusals import Refusal, of, too_long
 from brainlens.deploy.service.structured import structured
 from brainlens.deploy.service.uploads import plain
 from brainlens.deploy.service.wording import Language
@@ -32,7 +32,7 @@ Number = Annotated[int, Path(ge=0, le=100_000, description="The index of a slice
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route, for its documentation."""
-    always = (400, 401, 403, 413, 500, 503)
+    always = (400, 401, 403, 413, 500, 503, 507)
     return {status: {"model": schemas.Error} for status in (*always, *statuses)}
 
 
@@ -204,11 +204,10 @@ async def _lines(events: AsyncIterator[dict[str, Any]], seconds: float) -> Async
                 yield _line(event)
     except TimeoutError:
         yield _line(too_long(seconds).document())
-    except Refusal as refusal:
-        yield _line(refusal.document())
-    except Exception:
-        _LOG.exception("a reading failed after its first line")
-        yield _line(FAULT.document())
+    except Exception as error:
+        if not isinstance(error, Refusal):
+            _LOG.exception("a reading failed after its first line")
+        yield _line(of(error).document())
 
 
 def _line(event: dict[str, Any]) -> bytes:

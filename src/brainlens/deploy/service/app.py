@@ -17,7 +17,7 @@ from brainlens import __version__
 from brainlens.deploy.service import api, side
 from brainlens.deploy.service.desk import Desk
 from brainlens.deploy.service.guard import Guard
-from brainlens.deploy.service.refusals import FAULT, Refusal, code_of
+from brainlens.deploy.service.refusals import Refusal, code_of, of
 
 _LOG = logging.getLogger("brainlens.serve")
 _ABOUT = """Classify slices of brain MRI. Research use, not a medical device.
@@ -50,10 +50,11 @@ def create(desk: Desk) -> Guard:
 
 async def _refused(request: Request, error: Any) -> Response:
     """A refusal, ours or the framework's."""
-    if isinstance(error, Refusal):
-        return JSONResponse(error.document(), error.status_code, error.headers)
-    own = Refusal(code_of(error.status_code), str(error.detail))
-    return JSONResponse(own.document(), error.status_code, error.headers)
+    told = of(error)  # the framework calls it a bad request where it cannot keep an upload
+    if told.code == "fault":
+        told = Refusal(code_of(error.status_code), str(error.detail))
+        return JSONResponse(told.document(), error.status_code, error.headers)
+    return JSONResponse(told.document(), told.status_code, told.headers)
 
 
 async def _invalid(request: Request, error: Any) -> Response:
@@ -64,6 +65,7 @@ async def _invalid(request: Request, error: Any) -> Response:
 
 
 async def _fault(request: Request, error: Exception) -> Response:
-    """A fault of ours: in the log with its trace, to the client without."""
+    """A fault of ours, or a full disk: in the log with its trace, to the client without."""
     _LOG.error("a request failed: %s %s", request.method, request.url.path, exc_info=error)
-    return JSONResponse(FAULT.document(), 500)
+    told = of(error)
+    return JSONResponse(told.document(), told.status_code)

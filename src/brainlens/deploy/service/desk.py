@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -51,9 +50,12 @@ class Desk:
         )
         engine = open_database(settings.database, settings.folder)
         self.history = History(engine, settings.audit_key)
-        self._batcher = Batcher(self.sight.judge, limits.batch, done=self.gauges.batch_done)
+        self._batcher = Batcher(
+            self.sight.judge, limits.batch, limits.lanes, done=self.gauges.batch_done
+        )
+        self._step = limits.batch * limits.lanes  # of a long upload: others come in between
         self.gauges.waiting = lambda: self._batcher.waiting
-        self._readers = ThreadPoolExecutor(os.cpu_count(), "reader")
+        self._readers = ThreadPoolExecutor(limits.lanes, "reader")
         self._painter = ThreadPoolExecutor(1, "painter")
 
     async def read(self, files: Sequence[tuple[str, BinaryIO]]) -> Upload:
@@ -64,7 +66,7 @@ class Desk:
         self, upload: Upload, *, reader: str, who: str, coverage: float
     ) -> AsyncIterator[Document]:
         """Progress as it comes, then the reading; the last is in the history when it comes."""
-        start, name, step = time.perf_counter(), new_id(), self.settings.limits.batch
+        start, name, step = time.perf_counter(), new_id(), self._step
         planes, seen = upload.planes, list[Seen]()
         for first in range(0, len(planes), step):
             seen += await self._batcher.judge(planes[first : first + step], coverage)

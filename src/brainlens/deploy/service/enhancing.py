@@ -42,7 +42,7 @@ class Enhancer:
         if upscaler is not None:
             from brainlens.deploy.upscaler import open_exported
 
-            self._network = open_exported(upscaler, 4)
+            self._network = open_exported(upscaler, 4, precision="auto")
         painter = stylist or shipped()
         self._stylist = Stylist(painter) if stylist or painter.is_file() else None
 

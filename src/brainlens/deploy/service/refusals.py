@@ -5,6 +5,7 @@ Every refusal leaves as `{"error": {"code", "message", "next"}}`; the page trans
 
 from __future__ import annotations
 
+import errno
 from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -37,7 +38,10 @@ KINDS: dict[str, Kind] = {
     "not-built": Kind(501, "This installation has no such part; see docs/serve.md."),
     "not-ready": Kind(503, "Send it again in a moment."),
     "too-long": Kind(503, "Send fewer slices at once."),
+    "full": Kind(507, "Make room on the server's disk, then send it again: nothing was kept."),
 }
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_NO_ROOM_SAID = ("disk is full", "No space left on device")  # by SQLite, by PostgreSQL
 
 
 class Refusal(HTTPException):
@@ -58,6 +62,23 @@ class Refusal(HTTPException):
 
 
 FAULT = Refusal("fault", "a fault of the server; it is in its log")
+
+
+def of(error: BaseException) -> Refusal:
+    """What is answered to an error: the refusal that it is, a full disk, or a fault."""
+    if isinstance(error, Refusal):
+        return error
+    if no_room(error) or (error.__cause__ is not None and no_room(error.__cause__)):
+        return Refusal("full", "the server has no room left on its disk")
+    return FAULT
+
+
+def no_room(error: BaseException) -> bool:
+    """Whether an error of the system or of a database says that a disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    own = str(getattr(error, "orig", ""))  # a database's own error, as SQLAlchemy hands it on
+    return any(words in own for words in _NO_ROOM_SAID)
 
 
 def too_long(seconds: float) -> Refusal:

@@ -88,7 +88,7 @@ def run(settings: Settings) -> None:
             timeout_graceful_shutdown=_GRACE, timeout_keep_alive=75,
             ssl_certfile=settings.certificate, ssl_keyfile=settings.private_key,
             h11_max_incomplete_event_size=64 * 1024, ws="none", lifespan="on",
-            proxy_headers=False, http=Patient,
+            proxy_headers=bool(settings.proxy), forwarded_allow_ips=settings.proxy, http=Patient,
         )  # fmt: skip
         try:
             server = uvicorn.Server(config)

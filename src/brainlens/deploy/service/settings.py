@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from brainlens.core.processors import cores
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 MEGABYTE = 1024 * 1024
 
@@ -22,7 +24,8 @@ class Limits:
     receive_seconds: float = 120.0  # for a request to arrive whole
     work_seconds: float = 600.0  # for its answer
     queue: int = 64  # requests at work or waiting; one more is answered 429
-    batch: int = 16  # slices that go through the model at once
+    batch: int = 16  # slices that go through the model at once, in each lane
+    lanes: int = field(default_factory=cores)  # batches at work at once, each on a core of its own
     album: int = 256 * MEGABYTE  # of pictures held in memory for the page
 
 
@@ -36,6 +39,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     names: tuple[str, ...] = ()  # further host names that it answers to
+    proxy: str = ""  # address of a proxy whose word on who asks is taken; "" takes nobody's
     token: str = ""  # "" asks for none
     keep_images: bool = False
     upscaler: Path | None = None

@@ -33,8 +33,11 @@ class Sight:
     """A model at work, and what it is."""
 
     def __init__(self, path: Path) -> None:
-        """Raises RunError for a file that is no export."""
-        self.model = Classifier(path)
+        """Raises RunError for a file that is no export.
+
+        Each call works on the caller's core alone: callers share the cores, not the model.
+        """
+        self.model = Classifier(path, threads=1)
         self.name = path.name
         self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
         self.labels = tuple(self.model.labels)

@@ -20,11 +20,11 @@ import numpy as np
 from brainlens.core.errors import ImageError, TooLargeError
 from brainlens.core.images import open_image
 from brainlens.core.packed import GZIP, gunzip
-from brainlens.core.slices import read_slices
+from brainlens.core.scanfiles import read_slices
 from brainlens.data.scans import shows_something
 from brainlens.deploy.service import archives, headers
 from brainlens.deploy.service.planes import Plane, digest_of, of_picture, of_slice
-from brainlens.deploy.service.refusals import Refusal
+from brainlens.deploy.service.refusals import Refusal, no_room
 from brainlens.deploy.service.settings import Limits
 from brainlens.deploy.service.structured import header_of
 
@@ -131,6 +131,8 @@ def _planes(name: str, content: bytes, folder: Path, limits: Limits) -> Iterator
     except (ImageError, Refusal):
         raise
     except (Exception, MemoryError) as error:  # parsers of foreign files raise what they like
+        if no_room(error):
+            raise
         _LOG.info("a %d byte file could not be read: %r", len(content), error)
         line = " ".join(str(error).split())[:120] or type(error).__name__
         raise Refusal("broken-file", f"{name}: is broken ({line})") from None

@@ -20,7 +20,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "model": "Model", "input": "Input", "studies": "Studies", "study": "Study",
         "pooled": "Pooled answer", "probability": "Probability", "judged": "Slices judged",
         "refused": "Refused", "nothing_judged": "no slice could be judged",
-        "pooled_why": "A study's answer is the mean over its most suspicious slices: to sort by, "
+        "pooled_why": "A study's answer is the mean of its 3 most suspicious slices: to sort by, "
                       "not calibrated.",
         "ranked": "Slices, the most suspicious first", "slice": "Slice", "answer": "Answer",
         "set": "Set at", "remarks": "Remarks", "not_judged": "not judged",
@@ -35,7 +35,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "model": "模型", "input": "輸入", "studies": "檢查", "study": "檢查", "pooled": "彙整答案",
         "probability": "機率", "judged": "已判讀切片", "refused": "不予判讀",
         "nothing_judged": "沒有可判讀的切片",
-        "pooled_why": "檢查的答案為其最可疑切片的平均：供排序用，未經校準。",
+        "pooled_why": "檢查的答案為其最可疑的 3 張切片的平均：供排序用，未經校準。",
         "ranked": "切片，最可疑者在前", "slice": "切片", "answer": "答案", "set": "預測集合",
         "remarks": "備註", "not_judged": "不予判讀", "unreadable": "無法讀取的檔案",
         "said": "判讀者的意見", "verdict": "意見", "note": "備註", "whole": "整份判讀",

@@ -28,14 +28,14 @@ async function refusal(answer) {
   }
 }
 
-/** A request under /api/v1; asks for the token once where one is needed. */
+/** A request under api/v1, beside the page wherever a proxy puts it; asks for the token once. */
 export async function ask(path, options = {}) {
   const token = sessionStorage.getItem(KEY);
   const headers = { ...options.headers };
   if (token) headers.Authorization = `Bearer ${token}`;
   let answer;
   try {
-    answer = await fetch(`/api/v1${path}`, { ...options, headers });
+    answer = await fetch(`api/v1${path}`, { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, "offline", "", "");

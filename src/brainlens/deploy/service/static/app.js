@@ -17,7 +17,7 @@ export function fail(error) {
   if (error.name === "AbortError") return;
   const [what, next] = errorWords(error);
   const close = make("button", { type: "button", textContent: t("close"), on: { click: clear } });
-  $("alert").replaceChildren(make("p", {}, make("b", {}, what), " ", next), close);
+  $("alert").replaceChildren(make("p", {}, make("b", {}, /[.。!?]$/.test(what) ? what : `${what}.`), " ", next), close);
   $("alert").hidden = false;
   if (!error.status && !error.code) console.error(error);
 }

@@ -20,4 +20,7 @@ export function say(text) {
   $("status").textContent = text;
 }
 
+/** A moment, with the month in letters: 3/4 is two days. */
+export const when = (at, language) => new Date(at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+
 export const percent = (p) => (p === null ? "–" : `${(100 * p).toFixed(1)} %`);

@@ -6,12 +6,11 @@ import { flagWords, labelWords, reasonWords, t } from "./words.js";
 
 /** The cards for one slice of a reading. */
 export function findings(reading, one, given) {
-  return [
-    make("section", { className: "card", "aria-label": t("answer") }, answer(reading, one)),
-    reading.slices.length > 1 ? studies(reading) : null,
-    feedback(reading, one, given),
-    details(reading, one),
-  ].filter(Boolean);
+  const several = reading.studies.some((study) => study.slices.length > 1);
+  const cards = [make("section", { className: "card first", "aria-label": t("answer") }, answer(reading, one)), feedback(reading, one, given), details(reading, one)];
+  // A study's answer comes before its slice's; a heap of single pictures has none of its own.
+  if (reading.slices.length > 1) cards.splice(several ? 0 : 2, 0, studies(reading, one, given));
+  return cards;
 }
 
 function answer(reading, one) {
@@ -24,7 +23,7 @@ function answer(reading, one) {
     one.candidates.length
       ? make("ul", { className: "chips" }, one.candidates.map((label) => make("li", {}, labelWords(label))))
       : make("p", {}, t("set.empty")),
-    make("p", { className: "quiet" }, t("set.why", { p })),
+    make("p", { className: "quiet" }, t(besides(reading.studies[one.study]) ? "set.study" : "set.why", { p })),
   ],
   make("h3", {}, t("flags")),
   one.flags.length
@@ -32,6 +31,9 @@ function answer(reading, one) {
     : make("p", { className: "quiet" }, t("flags.none")),
   one.similar.length ? similar(one.similar) : null);
 }
+
+/** Whether slices of a study were judged with their neighbours in mind: pictures never are. */
+const besides = (study) => study.kind !== "picture" && study.slices.length > 1;
 
 function bars(one) {
   const ranked = Object.entries(one.probabilities).sort((a, b) => b[1] - a[1]);
@@ -49,11 +51,30 @@ function similar(cases) {
       make("td", { className: "n" }, one.distance === null ? "–" : one.distance.toFixed(3)))))));
 }
 
-function studies(reading) {
-  return make("section", { className: "card", "aria-label": t("studies") }, make("h3", {}, t("studies")),
-    make("ul", { className: "studies" }, reading.studies.map((one) => make("li", {}, make("span", {}, one.title),
-      make("span", {}, one.pooled ? `${labelWords(one.pooled.predicted)} ${percent(one.pooled.confidence)}` : t("study.none"))))),
-    make("p", { className: "quiet" }, t("study.why")));
+/** Each study with its pooled answer; of the one in view also what it is pooled from. */
+function studies(reading, now, { show }) {
+  const several = reading.studies.some((study) => study.slices.length > 1);
+  return make("section", { className: several ? "card first" : "card", "aria-label": t("studies") }, make("h3", {}, t("studies")),
+    make("ul", { className: "studies" }, reading.studies.map((study, number) => {
+      const here = number === now.study;
+      const title = reading.studies.length > 1
+        ? make("button", { type: "button", className: "plain", "aria-current": String(here), on: { click: () => show(study.pooled?.from[0] ?? study.slices[0]) } }, study.title)
+        : make("span", {}, study.title);
+      return make("li", {}, title, make("strong", {}, study.pooled ? `${labelWords(study.pooled.predicted)} ${percent(study.pooled.confidence)}` : t("study.none")),
+        here && study.slices.length > 1 ? pooled(reading, study) : null);
+    })),
+    several ? make("p", { className: "quiet" }, t("study.why")) : null);
+}
+
+/** Which slices a study's answer is the mean of, and why others were not judged. */
+function pooled(reading, study) {
+  const place = (index) => `#${study.slices.indexOf(index) + 1}`;
+  const refused = study.slices.map((index) => reading.slices[index].refusal).filter(Boolean);
+  const why = new Map(); // by its first reason, how many
+  for (const words of refused.map((all) => reasonWords(all.split("; ")[0].replace(/ \([^)]*\)$/, "")))) why.set(words, (why.get(words) ?? 0) + 1);
+  return make("div", { className: "quiet" },
+    study.pooled ? t("study.from", { places: study.pooled.from.map(place).join(", ") }) : null,
+    refused.length ? make("div", {}, t("study.refused", { n: refused.length, of: study.slices.length }), " ", [...why].sort((a, b) => b[1] - a[1]).map(([words, n]) => `${words.replace(/[.。]$/, "")} (${n})`).join("; ")) : null);
 }
 
 function feedback(reading, one, { reader, fail }) {

@@ -1,7 +1,7 @@
 // Owns the list of readings: search, older ones, feedback to take away, the audit log's head.
 
 import { json, save } from "./api.js";
-import { $, make, percent } from "./dom.js";
+import { $, make, percent, when } from "./dom.js";
 import { current, labelWords, t } from "./words.js";
 
 let page = null;
@@ -20,12 +20,12 @@ export async function enter() {
     return;
   }
   const body = make("tbody", {}, found.readings.map(row));
-  const head = [["when"], ["name"], ["who"], ["slices", "n"], ["answer"], ["probability", "n"]];
+  const head = [["name"], ["answer"], ["probability", "n"], ["when"], ["slices", "n"], ["who"]];
   list.replaceChildren(
     make("div", { className: "wide card", tabIndex: 0, role: "region", "aria-labelledby": "history-title" }, make("table", {},
       make("thead", {}, make("tr", {}, head.map(([key, name]) => make("th", { scope: "col", className: name ?? "" }, t(key))))), body)),
     older(found.next, body),
-    make("p", { className: "quiet" }, t("history.audit", { n: found.audit.entries, digest: `${found.audit.digest.slice(0, 16)}…` })));
+    make("p", { className: "quiet after" }, t("history.audit", { n: found.audit.entries, digest: found.audit.digest.slice(0, 16) })));
 }
 
 const load = (before) => json(`/readings?${new URLSearchParams({ search: $("search").value, before, most: 50 })}`);
@@ -47,6 +47,7 @@ function older(next, body) {
 
 function row(one) {
   return make("tr", {},
-    make("td", {}, new Date(one.at).toLocaleString(current())), make("td", { className: "name" }, make("a", { href: `#classify/${one.id}` }, one.name)), make("td", {}, one.reader),
-    make("td", { className: "n" }, one.slices), make("td", {}, one.predicted ? labelWords(one.predicted) : t("refused")), make("td", { className: "n" }, percent(one.confidence)));
+    make("td", { className: "name" }, make("a", { href: `#classify/${one.id}` }, one.name)),
+    make("td", { className: "word" }, one.predicted ? labelWords(one.predicted) : t("refused")), make("td", { className: "n" }, percent(one.confidence)),
+    make("td", { className: "word" }, when(one.at, current())), make("td", { className: "n" }, one.slices), make("td", {}, one.reader));
 }

@@ -1,7 +1,7 @@
 // Owns one reading on the screen: the viewer with its tools, the strip, and the slice in view.
 
 import { ask, save } from "./api.js";
-import { make, percent, say } from "./dom.js";
+import { make, percent, say, when } from "./dom.js";
 import { current, labelWords, t } from "./words.js";
 import { findings } from "./findings.js";
 import { Viewer } from "./viewer.js";
@@ -40,12 +40,11 @@ export class Sheet {
     this.caption = make("div", { className: "screen-name" });
     this.nothing = make("p", { className: "screen-none", hidden: true }, t("no.picture"));
     this.screen = make("div", { className: "screen" }, this.canvas, this.caption, this.nothing);
-    this.side = make("div");
+    this.side = make("div", { className: "side" });
     this.strip = make("ol", { className: "strip" });
-    const left = make("div", {}, make("div", { className: "card" }, this.screen, this.tools()));
+    const left = make("div", {}, make("div", { className: "card look" }, this.screen, this.tools()));
     if (reading.slices.length > 1) left.append(this.stripCard());
-    const right = make("div", {}, this.side);
-    this.place.replaceChildren(this.top(), make("div", { className: "reading" }, left, right));
+    this.place.replaceChildren(this.top(), make("div", { className: "reading" }, left, this.side));
     this.viewer = new Viewer(this.canvas, { changed: () => this.told(), turned: (step) => this.step(step) });
     this.viewer.stacked = reading.slices.length > 1;
     this.viewer.opacity = this.opacity / 100;
@@ -58,7 +57,7 @@ export class Sheet {
     const saves = [["save.json", "", "json"], ["save.csv", "/csv", "csv"], ["save.report", `/report?language=${current()}`, "html"]];
     if (given.about?.sr && reading.studies.some((one) => one.kind === "dicom")) saves.push(["save.sr", "/dicom-sr", "dcm"]);
     return make("div", { className: "bar-top" },
-      make("h2", {}, reading.name, " ", make("span", { className: "quiet" }, new Date(reading.at).toLocaleString(document.documentElement.lang))),
+      make("h2", {}, reading.name, " ", make("span", { className: "quiet" }, when(reading.at, current()))),
       make("div", { className: "row", role: "group", "aria-label": t("downloads") },
         saves.map(([words, path, ending]) => make("button", {
           type: "button", textContent: t(words),
@@ -94,7 +93,7 @@ export class Sheet {
         this.mark();
       } },
     });
-    return make("section", { className: "card", "aria-label": t("strip") },
+    return make("section", { className: "card slices", "aria-label": t("strip") },
       make("div", { className: "row" }, choose("suspicion"), choose("place"),
         make("button", { type: "button", textContent: t("previous"), on: { click: () => this.step(-1) } }),
         make("button", { type: "button", textContent: t("next"), on: { click: () => this.step(1) } })),
@@ -112,10 +111,16 @@ export class Sheet {
       const button = make("button", { type: "button", "data-index": index, title: one.name, on: { click: () => this.show(index) } },
         make("img", { alt: "" }), make("b", {}, this.number(one)),
         make("span", { className: "strip-words" }, one.refusal ? t("refused") : labelWords(one.predicted)),
-        make("span", {}, one.refusal ? "–" : percent(one.confidence)), meter);
+        make("span", {}, this.suspicion(one)), meter);
       seen.observe(button);
       return make("li", {}, button);
     }));
+  }
+
+  /** What the strip is sorted by: the probability of any tumour. */
+  suspicion({ suspicion }) {
+    if (suspicion === null) return "–";
+    return this.given.about?.healthy ? t("strip.any", { p: percent(suspicion) }) : percent(suspicion);
   }
 
   number(one) {
@@ -139,7 +144,7 @@ export class Sheet {
   async show(index) {
     this.at = index;
     const one = this.reading.slices[index];
-    this.side.replaceChildren(...findings(this.reading, one, this.given));
+    this.side.replaceChildren(...findings(this.reading, one, { ...this.given, show: (n) => this.show(n) }));
     this.mark();
     const of = this.reading.slices.length;
     this.caption.replaceChildren(make("span", {}, one.name), make("span", {}, of > 1 ? t("of", { n: this.order().indexOf(index) + 1, of }) : ""));
@@ -164,11 +169,10 @@ export class Sheet {
   }
 
   mark() {
-    for (const button of this.strip.querySelectorAll("button")) {
-      const here = Number(button.dataset.index) === this.at;
-      button.setAttribute("aria-current", String(here));
-      if (here) button.scrollIntoView({ block: "nearest", inline: "nearest" });
-    }
+    this.strip.querySelector("[aria-current]")?.removeAttribute("aria-current");
+    const button = this.strip.querySelector(`[data-index="${this.at}"]`);
+    button?.setAttribute("aria-current", "true");
+    button?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   /** The tools show what the screen shows. */

@@ -21,7 +21,7 @@ export const WORDS = {
     set: "Set at {p} %", "set.why": "Over many pictures like those the model was calibrated on, the set holds the true class {p} % of the time.",
     "set.empty": "Empty: the model has seen nothing like it.", flags: "Quality flags", "flags.none": "No quality flags.",
     similar: "Most similar known cases", case: "Case", label: "Label", distance: "Distance", novelty: "Novelty", "heat.why": "Where the model sees evidence of a tumour. Not an outline of one.",
-    studies: "Studies", "study.why": "Mean over the most suspicious slices of each study: to sort by, not calibrated.", "study.none": "no slice could be judged",
+    studies: "Study", "study.why": "A study is answered by the mean of its 3 most suspicious slices: to sort by, not calibrated.", "study.from": "The mean of slices {places}.", "study.refused": "{n} of {of} slices not judged.", "strip.any": "tumour {p}", "set.study": "Judged with the slices beside it in mind: the {p} % hold for pictures that stand alone, and are not proven here.", "study.none": "no slice could be judged",
     details: "File and model", file: "File", size: "Size", digest: "SHA-256", model: "Model", entry: "Audit log entry", when: "When", who: "Reader",
     unreadable: "Files that could not be read",
     "say.title": "What do you say?", "say.slice": "This slice", "say.reading": "The whole reading", "say.agree": "I agree", "say.other": "Another label", "say.note": "Only a note", note: "Note", "say.save": "Save", "say.saved": "Saved as entry {n} of the audit log.",
@@ -51,7 +51,7 @@ export const WORDS = {
     "figure.sensitivity at 0.5": "Sensitivity at 0.5", "figure.specificity at 0.5": "Specificity at 0.5", "figure.specificity at sensitivity 0.9": "Specificity at sensitivity 0.9", "figure.pointing game": "Brightest point inside", "figure.energy in outline": "Heat inside", "figure.photos": "Photos", "figure.paintings": "Paintings", "figure.Set5 and Set14": "Set5 and Set14", "figure.text": "Text", "figure.noise": "Noise",
     "style.missing": "Nothing paints on this server yet: no trained generator came with this installation, and none was given.", "style.give": "To give one: train it on a folder of photos and one of paintings, then start the server with it.", "style.by": "Painted by {name}.", "style.short": "Painted, not a scan", "e.empty": "There is no file in that.", "n.empty": "Choose files, or a folder with files in it.",
     "enhance.missing": "ESRGAN is not on this server. To have it: make its file, then start the server with it.", "samples.why": "Drawn by a program, not scanned, and picked so that the model in the box finds their lesions (it misses many other drawn ones): they show how the app works, and nothing about patients.",
-    "history.title": "Readings of this server", "history.search": "Search name, reader or answer", "history.go": "Search", "history.feedback": "Feedback as CSV", "history.none": "No readings yet. Classify something first.", "history.nothing": "Nothing found. Try fewer letters.", "history.older": "Older readings", "history.audit": "Audit log: {n} entries, head {digest}. Check it with: brainlens audit-log verify", slices: "Slices", name: "Name", loading: "Loading …",
+    "history.title": "Readings of this server", "history.search": "Search name, reader or answer", "history.go": "Search", "history.feedback": "Feedback as CSV", "history.none": "No readings yet. Classify something first.", "history.nothing": "Nothing found. Try fewer letters.", "history.older": "Older readings", "history.audit": "Entries of the audit log: {n}; its head begins with {digest}. To check it: brainlens audit-log verify", slices: "Slices", name: "Name", loading: "Loading …",
     "token.title": "This server asks for its token", "token.label": "Token", "token.go": "Continue", close: "Close",
     "e.offline": "The server does not answer.", "n.offline": "Check that it runs, then try again.",
     "e.busy": "The server has as much to do as it takes at once.", "n.busy": "Try again in a few seconds.",
@@ -72,10 +72,11 @@ export const WORDS = {
     "e.invalid": "A setting does not fit.", "n.invalid": "Change it and try again.",
     "e.fault": "A fault of the server.", "n.fault": "It is in the server's log; nothing acknowledged is lost.",
     "e.not-ready": "The server is not ready yet.", "n.not-ready": "Try again in a moment.",
+    "e.full": "The server has no room left on its disk.", "n.full": "Nothing was kept of this. Have room made there, then send it again.",
     format: "Format", modality: "Modality", plane: "Plane", thickness: "Thickness (mm)", instance: "Instance",
     "label.glioma": "Glioma", "label.meningioma": "Meningioma", "label.pituitary": "Pituitary tumour", "label.none": "No tumour", "label.no": "No tumour", "label.yes": "Tumour", "label.tumour": "Tumour",
     "flag.blank": "blank", "flag.dark": "too dark", "flag.blurred": "blurred", "flag.tiny": "too small", "flag.odd-size": "odd size", "flag.text": "letters or marks", "flag.border": "bright border", "flag.inverted": "inverted", "flag.not-a-slice": "not a slice of a head",
-    "why.head": "This does not look like a slice of a head.", "why.blank": "The picture shows next to nothing.", "why.dark": "The picture is nearly black.", "why.strange": "The picture is unlike every picture the model learned from ({n} times the limit).",
+    "why.head": "This does not look like a slice of a head.", "why.blank": "The picture shows next to nothing.", "why.dark": "The picture is nearly black.", "why.strange": "The picture is unlike every picture the model learned from.", "why.times": "The picture is unlike every picture the model learned from ({n} times the limit).",
   },
   "zh-Hant": {
     skip: "跳到內容", sections: "頁面", language: "語言", theme: "外觀",
@@ -97,7 +98,7 @@ export const WORDS = {
     set: "{p} % 預測集合", "set.why": "對於與校準影像相似的許多影像，集合有 {p} % 的機會包含真正的類別。",
     "set.empty": "空集合：模型從未見過類似的影像。", flags: "品質標記", "flags.none": "沒有品質標記。",
     similar: "最相似的已知病例", case: "病例", label: "標籤", distance: "距離", novelty: "新奇度", "heat.why": "模型看見腫瘤證據之處，並非腫瘤的輪廓。",
-    studies: "檢查", "study.why": "各檢查中最可疑切片的平均：供排序用，未經校準。", "study.none": "沒有可判讀的切片",
+    studies: "檢查", "study.why": "檢查的答案為其最可疑的 3 張切片的平均：供排序用，未經校準。", "study.from": "切片 {places} 的平均。", "study.refused": "{of} 張切片中有 {n} 張不予判讀。", "strip.any": "腫瘤 {p}", "set.study": "判讀時參考相鄰切片：{p} % 適用於單獨的影像，在此並未證實。", "study.none": "沒有可判讀的切片",
     details: "檔案與模型", file: "檔案", size: "大小", digest: "SHA-256", model: "模型", entry: "稽核紀錄編號", when: "時間", who: "判讀者",
     unreadable: "無法讀取的檔案",
     "say.title": "您的意見？", "say.slice": "這張切片", "say.reading": "整份判讀", "say.agree": "同意", "say.other": "其他標籤", "say.note": "僅備註", note: "備註", "say.save": "儲存", "say.saved": "已存為稽核紀錄第 {n} 筆。",
@@ -127,7 +128,7 @@ export const WORDS = {
     "figure.sensitivity at 0.5": "門檻 0.5 的敏感度", "figure.specificity at 0.5": "門檻 0.5 的特異度", "figure.specificity at sensitivity 0.9": "敏感度 0.9 時的特異度", "figure.pointing game": "最亮點在內", "figure.energy in outline": "熱度在內", "figure.photos": "相片", "figure.paintings": "畫作", "figure.Set5 and Set14": "Set5 與 Set14", "figure.text": "文字", "figure.noise": "雜訊",
     "style.missing": "這台伺服器目前無法繪製：安裝中沒有訓練好的生成器，啟動時也未提供。", "style.give": "提供方法：以一個相片資料夾與一個畫作資料夾訓練，再以它啟動伺服器。", "style.by": "繪製者：{name}。", "style.short": "畫作，並非掃描", "e.empty": "其中沒有檔案。", "n.empty": "請選擇檔案，或含有檔案的資料夾。",
     "enhance.missing": "這台伺服器沒有 ESRGAN。若要使用：先製作其檔案，再以它啟動伺服器。", "samples.why": "由程式繪製，並非掃描，並挑選內附模型找得到病灶者（其他繪製的病灶許多找不到）：僅用來展示操作，不代表任何病人。",
-    "history.title": "這台伺服器的判讀", "history.search": "搜尋名稱、判讀者或答案", "history.go": "搜尋", "history.feedback": "意見 CSV", "history.none": "尚無判讀。請先分類影像。", "history.nothing": "找不到。請減少字數再試。", "history.older": "較早的判讀", "history.audit": "稽核紀錄：{n} 筆，鏈首 {digest}。驗證指令：brainlens audit-log verify", slices: "切片", name: "名稱", loading: "載入中……",
+    "history.title": "這台伺服器的判讀", "history.search": "搜尋名稱、判讀者或答案", "history.go": "搜尋", "history.feedback": "意見 CSV", "history.none": "尚無判讀。請先分類影像。", "history.nothing": "找不到。請減少字數再試。", "history.older": "較早的判讀", "history.audit": "稽核紀錄：{n} 筆，鏈首開頭為 {digest}。驗證指令：brainlens audit-log verify", slices: "切片", name: "名稱", loading: "載入中……",
     "token.title": "這台伺服器需要權杖", "token.label": "權杖", "token.go": "繼續", close: "關閉",
     "e.offline": "伺服器沒有回應。", "n.offline": "請確認伺服器正在執行，然後再試。",
     "e.busy": "伺服器目前忙碌。", "n.busy": "請幾秒後再試。",
@@ -148,15 +149,16 @@ export const WORDS = {
     "e.invalid": "某項設定不合。", "n.invalid": "請更改後再試。",
     "e.fault": "伺服器發生錯誤。", "n.fault": "已記入伺服器日誌；已確認的判讀不會遺失。",
     "e.not-ready": "伺服器尚未就緒。", "n.not-ready": "請稍後再試。",
+    "e.full": "伺服器的磁碟已滿。", "n.full": "這次的資料未被保留。請先清出空間，再重新傳送。",
     format: "格式", modality: "造影方式", plane: "平面", thickness: "厚度（mm）", instance: "序號",
     "label.glioma": "神經膠質瘤", "label.meningioma": "腦膜瘤", "label.pituitary": "腦下垂體瘤", "label.none": "無腫瘤", "label.no": "無腫瘤", "label.yes": "腫瘤", "label.tumour": "腫瘤",
     "flag.blank": "空白", "flag.dark": "過暗", "flag.blurred": "模糊", "flag.tiny": "過小", "flag.odd-size": "尺寸異常", "flag.text": "文字或標記", "flag.border": "明亮邊框", "flag.inverted": "反相", "flag.not-a-slice": "不像頭部切片",
-    "why.head": "這看起來不像頭部切片。", "why.blank": "影像幾乎是空白的。", "why.dark": "影像幾乎全黑。", "why.strange": "影像與模型學過的所有影像都不相似（為界限的 {n} 倍）。",
+    "why.head": "這看起來不像頭部切片。", "why.blank": "影像幾乎是空白的。", "why.dark": "影像幾乎全黑。", "why.strange": "影像與模型學過的所有影像都不相似。", "why.times": "影像與模型學過的所有影像都不相似（為界限的 {n} 倍）。",
   },
 };
 
 // What deploy/classifier.py answers with; anything else is shown as it comes.
-const REASONS = [[/slice of a head/, "why.head"], [/next to nothing/, "why.blank"], [/nearly black/, "why.dark"], [/unlike every picture/, "why.strange"]];
+const REASONS = [[/slice of a head/, "why.head"], [/next to nothing/, "why.blank"], [/nearly black/, "why.dark"], [/unlike every picture.*\(/, "why.times"], [/unlike every picture/, "why.strange"]];
 
 let language = "en";
 export const current = () => language;

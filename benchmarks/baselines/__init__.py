@@ -1,0 +1,1 @@
+"""Tools that a user would pick instead: what each makes of the same scans, split and minutes."""
