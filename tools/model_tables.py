@@ -102,7 +102,7 @@ def seeds(held: Mapping[str, Document]) -> Table:
         rows.append([f"`{name}`", _mean(leaking), _mean(clean), str(len(whole)), links])
     head = [
         "recipe", "the seed's own protocol (LEAK), %: mean (least to most)",
-        "without leakage, %: mean (least to most)", "seeds", "JSON",
+        "without leakage, %: mean (least to most)", "runs", "JSON",
     ]  # fmt: skip
     return [head, *rows]
 

@@ -1,4 +1,4 @@
-"""Draws accuracy against severity for the models of docs/results/poor-scans, beside each other.
+"""Draws accuracy against severity for the models of each folder poor-scans*, beside each other.
 
 python -m tools.poor_scans
 """
@@ -10,10 +10,12 @@ from pathlib import Path
 
 from brainlens.report.severity import severities
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "results" / "poor-scans"
+_RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
+# The models of one folder judged the same images.
+FOLDERS = tuple(sorted(path for path in _RESULTS.glob("poor-scans*") if path.is_dir()))
 
 
-def drawing(folder: Path = FOLDER) -> str:
+def drawing(folder: Path) -> str:
     """The SVG of every evaluation in the folder."""
     held = {
         path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))
@@ -22,4 +24,5 @@ def drawing(folder: Path = FOLDER) -> str:
 
 
 if __name__ == "__main__":
-    (FOLDER / "curves.svg").write_text(drawing() + "\n", "utf-8")
+    for folder in FOLDERS:
+        (folder / "curves.svg").write_text(drawing(folder) + "\n", "utf-8")

@@ -19,7 +19,6 @@ from brainlens.data.sample import SAMPLE_DIR
 from brainlens.recipes import list_recipes, read_published
 from brainlens.report.page import write_report
 from brainlens.report.reproduced import QUICK, summary, table
-from brainlens.reproduce import arms
 from brainlens.reproduce.reproduction import reproduce
 from tests.classify.conftest import draw
 
@@ -143,7 +142,7 @@ def test_an_interrupted_one_goes_on_where_it_stopped(
             raise InterruptedRunError("stopped")
         return train(index, run, *rest, **options)
 
-    monkeypatch.setattr(arms, "train", stopped)
+    monkeypatch.setattr("brainlens.reproduce.arms.train", stopped)
     with pytest.raises(InterruptedRunError):
         run(out)
     monkeypatch.undo()
