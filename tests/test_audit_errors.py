@@ -156,3 +156,20 @@ def test_a_manifest_is_not_written_over(scans: Path) -> None:
     assert "wrote set.npz; it holds no picture, patient or file name" in said
     other = run("audit", "index.csv", "-o", "other", "--against", "set.npz")
     assert "in the other index" in other
+
+
+def test_an_audit_that_fails_leaves_the_earlier_one(scans: Path) -> None:
+    run("index", "scans")
+    run("audit", "index.csv")
+    before = {path: path.read_bytes() for path in Path("audit").iterdir()}
+    (scans / "none" / "1.png").unlink()
+    with pytest.raises(IndexFileError, match="no such file"):
+        run("audit", "index.csv", "--overwrite")
+    assert {path: path.read_bytes() for path in Path("audit").iterdir()} == before
+
+
+def test_a_hash_manifest_in_the_place_of_an_index_is_told_where_it_goes(scans: Path) -> None:
+    run("index", "scans")
+    run("audit", "index.csv", "--export-manifest", "set.npz")
+    with pytest.raises(IndexFileError, match=r"is a hash manifest; .* INDEX --against set\.npz"):
+        run("audit", "set.npz", "-o", "other")

@@ -81,6 +81,17 @@ def fresh_folder(path: Path, *, overwrite: bool, kind: str) -> Path:
     carries our mark for the same kind is emptied: whatever else it may hold, a folder of the user's
     own never does.
     """
+    claim_folder(path, overwrite=overwrite, kind=kind)
+    try:
+        _empty(path, last=path / MARK)
+        (path / MARK).write_text(kind + "\n", "utf-8")
+    except OSError as error:
+        raise output_error(path, error) from None
+    return path
+
+
+def claim_folder(path: Path, *, overwrite: bool, kind: str) -> None:
+    """Refuse what `fresh_folder` would, before long work; an earlier result stays as it is."""
     mark = path / MARK
     try:
         if path.exists() and not path.is_dir():
@@ -95,12 +106,10 @@ def fresh_folder(path: Path, *, overwrite: bool, kind: str) -> Path:
                     f"{path}: is no {kind} of brainlens, so --overwrite leaves its files alone. "
                     f"{_ELSEWHERE}"
                 )
-            _empty(path, last=mark)
         path.mkdir(parents=True, exist_ok=True)
         mark.write_text(kind + "\n", "utf-8")
     except OSError as error:
         raise output_error(path, error) from None
-    return path
 
 
 def _empty(folder: Path, *, last: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from brainlens.core.errors import IndexFileError, OutputError
-from brainlens.core.files import fresh_folder, write_json
+from brainlens.core.files import claim_folder, fresh_folder, write_json
 from brainlens.core.provenance import now, provenance, versions
 from brainlens.data.audit import Audit, Comparison, audit_index
 from brainlens.data.census import census
@@ -56,12 +56,17 @@ def audit_file(
     new index goes.
     """
     started, clock = now(), time.monotonic()
+    if is_hashes(path):
+        raise IndexFileError(
+            f"{path}: is a hash manifest; expected an index. Compare one with it: brainlens audit "
+            f"INDEX --against {path}"
+        )
     index = read_index(path)
     other = None if against is None else _other(against)
     if any(out.resolve() in file.resolve().parents for file in (path, against) if file):
         raise OutputError(f"{out}: holds the index to audit. Choose another folder with -o")
     suspects = find_suspects(index, predictions) if predictions else None
-    fresh_folder(out, overwrite=overwrite, kind="audit")
+    claim_folder(out, overwrite=overwrite, kind="audit")
     audit = audit_index(index, against=other, known=known_sets() if known else None)
     rows = [row for row in audit.rows if not (drop and unfit(row))]
     if not rows:
@@ -75,6 +80,7 @@ def audit_file(
     document["suspects"] = None if suspects is None else dataclasses.asdict(suspects)
     document["certificate"] = certificate(audit, Index(tuple(written), out))
     document["provenance"] = provenance("audit", 0, started, time.monotonic() - clock)
+    fresh_folder(out, overwrite=True, kind="audit")  # an audit that fails leaves the earlier one
     write_index(written, out, out / "index.csv")
     write_json(out / "audit.json", document)
     if manifest:
