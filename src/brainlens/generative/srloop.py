@@ -71,9 +71,9 @@ class SrLoop(pl.LightningModule):
         self.val_pairs = [_pair(picture, config) for picture in val]
         self.critic = Discriminator().to(memory_format=torch.channels_last)
         # In a tuple, so that VGG16 is no part of what is trained and kept.
-        self.judge: tuple[nn.Sequential, ...] = (
-            (trunk().to(memory_format=torch.channels_last),) if config.gan_steps else ()
-        )
+        self.judge: tuple[nn.Sequential, ...] = ()
+        if config.gan_steps:
+            self.judge = (trunk().to(memory_format=torch.channels_last),)
         self.pixel_epochs = config.pixel_steps // config.every
         self.totals: dict[str, float] = {}
         self.figures: dict[str, float] = {}
