@@ -189,6 +189,17 @@ def test_a_picture_that_another_index_brought_is_not_computed_again(
     assert computed[1:] == [len(rows), len(index.of("train"))]
 
 
+def test_known_pictures_may_come_before_those_to_be_computed(index: Index) -> None:
+    old = np.array(values(index))
+    rows = [dataclasses.replace(r, group="x") for r in index.of("train")]
+    rows += [dataclasses.replace(r, split="train") for r in index.of("val")]
+    both = np.array(values(Index(tuple(rows), index.folder)))
+    np.testing.assert_array_equal(both[: len(old)], old)
+    for file in (cache_folder() / "features").iterdir():
+        file.unlink()
+    np.testing.assert_allclose(values(Index(tuple(rows), index.folder)), both, atol=1e-6)
+
+
 def test_other_weights_make_the_cache_stale_and_it_says_so(
     index: Index, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -187,7 +187,7 @@ def _compute(
     what = f"features of {source.name}" + ("" if view is None else f", {policy} view {view + 1}")
     with growing(path, len(rows)) as part:
         begun = sum(number < part.rows for number in fresh) // _BATCH * _BATCH
-        part.cut(fresh[begun] if begun < len(fresh) else part.rows)
+        part.cut(min(part.rows, fresh[begun]) if begun < len(fresh) else part.rows)
         if part.rows:
             say(f"{what}: {part.rows} of {len(rows)} are kept from an earlier try")
         computed: Iterator[Array] = iter(())
