@@ -80,7 +80,7 @@ def to_grey(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def own_grey(data: bytes) -> NDArray[np.uint8] | None:
-    """The pixels of a grey JPEG, in half the time of `to_grey(open_image(data))` and the same.
+    """The pixels of a grey JPEG, as `to_grey(open_image(data))` gives them, sooner.
 
     None for all else. For bytes that `open_image` has once taken: a broken file is not refused.
     """

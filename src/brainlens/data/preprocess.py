@@ -123,7 +123,7 @@ def content_crop(grey: Array) -> Array:
 
 
 def quantile(grey: Array, share: float) -> float:
-    """`np.quantile` of (H, W) uint8 by its counts: the same number, five times sooner."""
+    """`np.quantile` of (H, W) uint8 by its counts: the same number, sooner."""
     below = np.cumsum(Image.fromarray(grey).histogram())
     place = (grey.size - 1) * share
     pair = (int(place), min(int(place) + 1, grey.size - 1))
