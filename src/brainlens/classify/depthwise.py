@@ -2,7 +2,7 @@
 
 oneDNN multiplies depthwise convolutions forward in bf16, but for some of their gradients (strides,
 5 x 5 kernels) it has reference code alone, far slower than its fp32 kernels. Enters and leaves:
-what `torch.conv2d` takes and gives; gradients are those of fp32 arithmetic on the same bf16 numbers.
+what `torch.conv2d` takes and gives; gradients are those of fp32 arithmetic on the same numbers.
 """
 
 from __future__ import annotations
