@@ -61,25 +61,25 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def write_pictures(folder: Path, images: int) -> Path:
-    """An index of noise pictures of two classes in the size of real scans."""
+def write_pictures(folder: Path, images: int, val: int = 16) -> Path:
+    """An index of noise pictures of two classes in the size of real scans, `val` to validate."""
     generator = np.random.default_rng(0)
     for label in ("glioma", "none"):
         (folder / label).mkdir(parents=True)
-        for i in range(images // 2 + 8):
+        for i in range((images + val) // 2):
             noise = generator.integers(0, 255, (384, 384), dtype=np.uint8)
             Image.fromarray(noise).save(folder / label / f"{i}.png", compress_level=1)
     found = index_folders([folder], label_map={})
-    share = 8 / (images / 2 + 8)
+    share = val / (images + val)
     rows, record = split_rows(found.rows, protocol="random", test=0.0, val=share)
     write_record(record, folder / "index.csv")
     return write_index(rows, Path("/"), folder / "index.csv")
 
 
-def end_to_end(config: TrainConfig, images: int) -> float:
+def end_to_end(config: TrainConfig, images: int, val: int = 16) -> float:
     """Images per second of the last epoch of a real run: reading, augmenting, logging included."""
     with tempfile.TemporaryDirectory() as folder:
-        index = write_pictures(Path(folder) / "pictures", images)
+        index = write_pictures(Path(folder) / "pictures", images, val)
         run = Path(folder) / "run"
         train(index, run, config)
         last = list(csv.DictReader((run / "metrics.csv").read_text().splitlines()))[-1]

@@ -145,6 +145,20 @@ def test_a_killed_study_goes_on_and_ends_the_same(
     assert resumed["analysis"] == again["analysis"]
 
 
+def test_a_study_killed_before_its_first_row_goes_on_too(
+    make_design: Make, tiny_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def power_cut(study: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as context:
+        context.setattr(runner._Study, "run_rows", power_cut)
+        with pytest.raises(SystemExit):
+            run_study(make_design(), tiny_index, tmp_path / "study")
+    document = run_study(make_design(), tiny_index, tmp_path / "study", resume=True)
+    assert [row["status"] for row in document["rows"]] == ["done"] * 4
+
+
 @pytest.mark.slow
 def test_a_study_killed_outright_keeps_its_finished_rows(
     tiny_index: Path, tmp_path: Path, cache: Path

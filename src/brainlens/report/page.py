@@ -35,27 +35,27 @@ class Section(NamedTuple):
 
     kind: str  # what the first of `files` says under "kind"
     files: tuple[str, ...]  # all present
-    made_by: str
+    made_by: str  # the command
     view: Callable[[Path], View]  # what the template `kind`.html is given
 
 
 SECTIONS = (
     Section(
-        "evaluation", ("metrics.json",), "brainlens evaluate RUN INDEX -o EVAL", sections.evaluation
+        "evaluation", ("metrics.json",), "brainlens evaluate", sections.evaluation
     ),
-    Section("run", ("provenance.json", "metrics.csv"), "brainlens train INDEX -o RUN", trained.run),
-    Section("audit", ("audit.json",), "brainlens audit INDEX -o AUDIT", audited.audit),
-    Section("study", ("study.json",), "brainlens study DESIGN INDEX -o STUDY", studied.study),
+    Section("run", ("provenance.json", "metrics.csv"), "brainlens train", trained.run),
+    Section("audit", ("audit.json",), "brainlens audit", audited.audit),
+    Section("study", ("study.json",), "brainlens study", studied.study),
     Section(
-        "reproduction", ("reproduce.json",), "brainlens reproduce RECIPE DATA -o OUT",
+        "reproduction", ("reproduce.json",), "brainlens reproduce",
         reproduced.reproduction,
     ),
     Section(
-        "synth-score", ("score.json",), "brainlens synth score DIR --against INDEX -o SCORE",
+        "synth-score", ("score.json",), "brainlens synth score",
         synthesised.score,
     ),
     Section(
-        "synth-verdict", ("verdict.json",), "brainlens synth verdict INDEX -o VERDICT",
+        "synth-verdict", ("verdict.json",), "brainlens synth verdict",
         synthesised.verdict,
     ),
 )  # fmt: skip
@@ -109,11 +109,10 @@ def _detect(folder: Path) -> Section:
         if pick(read_json(folder / section.files[0]), "kind") == section.kind:
             return section
     got = "a folder of another kind" if folder.is_dir() else "a file" if folder.exists() else ""
-    kinds = " or ".join(
-        f"{section.kind} ({' + '.join(section.files)}; make one with `{section.made_by}`)"
-        for section in SECTIONS
+    makers = ", ".join(f"`{section.made_by}`" for section in SECTIONS)
+    raise UserError(
+        f"{folder}: got {got or 'no such folder'}; expected a folder made by one of: {makers}"
     )
-    raise UserError(f"{folder}: got {got or 'no such folder'}; expected the folder of a {kinds}")
 
 
 def _titles(folders: Sequence[Path]) -> list[str]:

@@ -58,6 +58,7 @@ def run_study(
         fresh_folder(out, overwrite=overwrite, kind="study")
         write_index(index.rows, index.folder, out / "index.csv")
         study.document = record.begun(design, index)
+        study.save()  # a kill during the features leaves a study that can go on
     before = study.document["seconds"]["all"]
     try:
         study.run_rows()
