@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from brainlens.classify import machine
 from brainlens.classify.backbones import BACKBONES
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.network import Classifier
 from brainlens.classify.plan import plan
+from brainlens.core.allocator import keep_freed_memory
 
 NAMES = (
     "mobilenetv2", "efficientnet_lite0", "efficientnetv2_b0", "densenet121", "efficientnetv2_s",
@@ -28,7 +28,7 @@ _BASE = "mobilenetv2"
 def measure(quick: bool) -> list[dict[str, Any]]:
     """Megabytes and milliseconds of a four-class classifier on each backbone."""
     names = NAMES[:2] if quick else NAMES
-    machine.keep_freed_memory()
+    keep_freed_memory()
     networks = {name: _classifier(name) for name in names}
     spent: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(3 if quick else 20):

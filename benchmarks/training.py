@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from brainlens.classify import machine
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.network import Classifier
 from brainlens.classify.optimisation import OPTIMIZERS
 from brainlens.classify.plan import plan
 from brainlens.classify.training import train
+from brainlens.core.allocator import keep_freed_memory
+from brainlens.core.processors import choose_precision
 from brainlens.data.index import write_index
 from brainlens.data.indexing import index_folders
 from brainlens.data.split import split_rows, write_record
@@ -88,9 +89,9 @@ def end_to_end(config: TrainConfig, images: int, val: int = 16) -> float:
 
 def bare(config: TrainConfig, steps: int) -> float:
     """Images per second of forward, backward and step on one resident batch (median)."""
-    machine.keep_freed_memory()
+    keep_freed_memory()
     torch.manual_seed(0)
-    precision = machine.choose_precision(config.precision, "cpu")
+    precision = choose_precision(config.precision, "cpu")
     architecture, _ = plan(dataclasses.replace(config))
     network = Classifier(architecture, 2).train().to(memory_format=torch.channels_last)
     optimizer = OPTIMIZERS[config.optimizer](network.parameters(), lr=1e-3)  # type: ignore[call-arg]

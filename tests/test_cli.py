@@ -131,6 +131,20 @@ def test_a_mistake_is_one_line_that_helps(
     assert says in is_one_line(*brainlens(*arguments))
 
 
+def test_a_split_replaces_its_own_index_and_no_other(brainlens: Command, tmp_path: Path) -> None:
+    index, other = tmp_path / "index.csv", tmp_path / "other.csv"
+    brainlens("index", draw(tmp_path / "scans"), "-o", index)
+    for _ in range(2):
+        code, _, _ = brainlens("split", index)
+        assert code == 0
+    other.write_text("precious")
+    assert "other.csv: exists" in is_one_line(*brainlens("split", index, "-o", other))
+    assert other.read_text() == "precious"
+    code, _, _ = brainlens("split", index, "-o", other, "--overwrite")
+    assert code == 0
+    assert other.read_text() == index.read_text()
+
+
 def test_an_unknown_backbone_names_the_nearest(brainlens: Command, tmp_path: Path) -> None:
     index = tmp_path / "index.csv"
     brainlens("index", draw(tmp_path / "scans"), "-o", index)

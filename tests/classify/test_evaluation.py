@@ -28,8 +28,8 @@ from brainlens.core.errors import (
 )
 from brainlens.data.index import read_index, write_index
 from brainlens.data.indexing import index_folders
+from brainlens.data.inputs import opened
 from brainlens.data.pictures import pictures
-from brainlens.data.scans import opened
 from tests.classify.conftest import TINY, draw, split_index
 
 

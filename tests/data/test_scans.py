@@ -12,7 +12,8 @@ from PIL import Image
 
 from brainlens.core.errors import ImageError, UserError
 from brainlens.data.answers import Answer, Finding
-from brainlens.data.scans import Picture, opened, read_pictures
+from brainlens.data.inputs import opened
+from brainlens.data.scans import Picture, read_pictures
 from brainlens.data.studies import pool, suspicion
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from brainlens.core.interpolation import shrink
-from brainlens.generative.degradation import bicubic, kspace, pad_to_multiple
+from brainlens.generative.degradation import bicubic, kspace
 
 
 def test_a_slow_wave_keeps_its_values_at_the_middle_of_the_coarse_pixels() -> None:
@@ -47,7 +47,3 @@ def test_bicubic_is_the_one_of_core() -> None:
     picture = np.random.default_rng(0).uniform(0, 1, (32, 48)).astype(np.float32)
     ours = bicubic(torch.from_numpy(picture)[None, None], 4)[0, 0].numpy()
     np.testing.assert_allclose(ours, shrink(picture, 4), atol=1e-5)
-
-
-def test_padding_makes_both_sides_multiples() -> None:
-    assert pad_to_multiple(torch.ones(1, 1, 9, 12), 4).shape == (1, 1, 12, 12)

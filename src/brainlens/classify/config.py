@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from brainlens.classify.machine import Precision
+from brainlens.core.processors import Precision
 from brainlens.data.preprocess import Fit
 
 

@@ -23,9 +23,9 @@ from torch import Tensor
 from brainlens.classify.augment import POLICIES, augment, sample_seeds
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.dense import DenseClassifier, Evidence
-from brainlens.classify.machine import keep_freed_memory
 from brainlens.classify.network import Loaded, companion, load, save
 from brainlens.classify.outlined import Checked, checked_data
+from brainlens.core.allocator import keep_freed_memory
 from brainlens.core.errors import RunError
 from brainlens.core.progress import track
 from brainlens.data.index import Index, Row, read_index

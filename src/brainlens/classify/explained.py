@@ -16,8 +16,8 @@ from scipy.linalg import eigh
 from torch import Tensor, nn
 
 from brainlens.classify.dense import DenseClassifier
-from brainlens.classify.machine import keep_freed_memory
 from brainlens.classify.network import Classifier, Loaded, Network
+from brainlens.core.allocator import keep_freed_memory
 from brainlens.data.preprocess import Array
 
 _BATCH = 32

@@ -27,11 +27,12 @@ from brainlens.classify.batches import Batch
 from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.held import held, note
-from brainlens.classify.machine import Precision, keep_freed_memory
 from brainlens.classify.network import Classifier
 from brainlens.classify.parts import growing
 from brainlens.classify.stages import advance
+from brainlens.core.allocator import keep_freed_memory
 from brainlens.core.places import cache_folder
+from brainlens.core.processors import Precision
 from brainlens.core.progress import say, track
 from brainlens.data.index import Index, Row
 from brainlens.data.pictures import pictures

@@ -25,12 +25,13 @@ from torch import Tensor
 from brainlens.classify.backbones import backbone
 from brainlens.classify.batches import EpochOrder, epoch_order
 from brainlens.classify.jobs import Job, Material
-from brainlens.classify.machine import keep_freed_memory, one_thread_each
+from brainlens.classify.machine import one_thread_each
 from brainlens.classify.network import ACTIVATIONS, Architecture, build_head
 from brainlens.classify.optimisation import class_weights, cosine_rate
 from brainlens.classify.pausing import Pause
 from brainlens.classify.stacked import Movers
 from brainlens.classify.variants import Layout, Targets, Variants
+from brainlens.core.allocator import keep_freed_memory
 from brainlens.core.errors import ConfigError
 from brainlens.core.seeding import derive, seed_everything
 from brainlens.data.preprocess import Array

@@ -9,6 +9,7 @@ import torch
 
 from brainlens.classify import machine
 from brainlens.classify.network import Loaded
+from brainlens.core.allocator import keep_freed_memory
 from brainlens.core.progress import track
 from brainlens.data.preprocess import Array
 
@@ -17,7 +18,7 @@ _BATCH = 32
 
 def probabilities(model: Loaded, pictures: Array, *, device: str = "auto") -> Array:
     """(N, K) float64 probabilities of (N, size, size) uint8 pictures, in their order."""
-    machine.keep_freed_memory()
+    keep_freed_memory()
     where = machine.choose_device(device)
     network = model.network.to(where, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -11,10 +11,7 @@ from typing import Any
 
 import torch
 
-from brainlens.core.allocator import keep_freed_memory as keep_freed_memory
 from brainlens.core.errors import ConfigError
-from brainlens.core.processors import Precision as Precision
-from brainlens.core.processors import choose_precision as choose_precision
 from brainlens.core.processors import cores
 
 

@@ -28,7 +28,6 @@ POOLS: dict[Pool, Callable[[], nn.Module]] = {
     "max": lambda: nn.AdaptiveMaxPool2d(1),  # one strong spot anywhere counts: small lesions
     "flatten": nn.Identity,
 }
-Activation = Literal["relu", "elu", "tanh"]
 
 
 @dataclass(frozen=True)

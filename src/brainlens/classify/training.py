@@ -27,10 +27,12 @@ from brainlens.classify.optimisation import frozen_layers
 from brainlens.classify.outlined import outlined_data
 from brainlens.classify.plan import dense, first_weights, outlined, plan
 from brainlens.classify.run import Ledger, checkpoint_path, read_provenance
+from brainlens.core.allocator import keep_freed_memory
 from brainlens.core.config import read_toml, resolve, to_toml
 from brainlens.core.driving import InterruptedRunError, drive
 from brainlens.core.errors import RunError, SplitError
 from brainlens.core.files import fresh_folder, write_atomic, write_json
+from brainlens.core.processors import choose_precision
 from brainlens.core.progress import say
 from brainlens.core.provenance import now, provenance
 from brainlens.core.seeding import seed_everything
@@ -82,7 +84,7 @@ def train(
         _refuse_unfinished(run)
     rows = {split: _learnt(index.of(split), split, config) for split in ("train", "val")}
     labels = check_rows(rows, index_path, partial=config.partial)
-    machine.keep_freed_memory()
+    keep_freed_memory()
     seed_everything(config.seed, "init")
     architecture, preprocessing = plan(config, labels)
     second = None
@@ -93,9 +95,7 @@ def train(
     network = build(architecture, len(labels))
     source = first_weights(config, network, labels)
     device = machine.choose_device(config.device)
-    config_used = dataclasses.replace(
-        config, precision=machine.choose_precision(config.precision, device)
-    )
+    config_used = dataclasses.replace(config, precision=choose_precision(config.precision, device))
     facts = {
         **provenance("run", config.seed, now(), 0.0),
         "machine": machine.describe(device, config_used.precision) | {"devices": devices},

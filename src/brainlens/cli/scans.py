@@ -95,15 +95,18 @@ def audit(
 @click.option("--fold", default="", help="The fold that is the test side; default by the seed.")
 @click.option("--partial", default="", help="A label that means one of others, as tumour.")
 @click.option("-o", "out", type=_FILE, help="Write another index; default: INDEX itself.")
-def split(index: Path, out: Path | None, **request: Any) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace another index that exists.")
+def split(index: Path, out: Path | None, overwrite: bool, **request: Any) -> None:
     """Decide which images train, validate and test, so that nothing leaks."""
     from brainlens.data.index import moved, read_index, write_index
     from brainlens.data.split import split_rows, write_record
     from brainlens.report.tables import split_summary
 
+    target = out or index
+    if target.resolve() != index.resolve():
+        refuse_used(target, overwrite)
     table = read_index(index)
     rows, record = split_rows(table.rows, **request)
-    target = out or index
     write_index(moved(rows, table.folder, target.parent), target.parent, target)
     write_record(record, target)
     click.echo(split_summary(record))

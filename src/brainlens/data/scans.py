@@ -1,31 +1,23 @@
-"""Owns what is asked: files, folders and archives in, grey pictures out, volumes slice by slice.
+"""Owns what is judged: the grey pictures of a file, of a volume slice by slice.
 
-Enters: paths of pictures, DICOM files, NIfTI volumes, folders and zip archives. Leaves: the files
-to read, and `Picture`s. A study is what one answer is pooled over: a series of DICOM files, or a
-volume. Nothing of a DICOM header but its series' number is kept, so nothing identifies anybody.
+Enters: a picture, a DICOM file, a NIfTI volume. Leaves: `Picture`s. A study is what one answer is
+pooled over: a series of DICOM files, or a volume. Nothing of a DICOM header but its series' number
+is kept, so nothing identifies anybody.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from brainlens.core.errors import ImageError, UserError
-from brainlens.core.images import find_images, open_image, to_grey
-from brainlens.core.scanfiles import find_scans, is_scan, read_slices
+from brainlens.core.errors import ImageError
+from brainlens.core.images import open_image, to_grey
+from brainlens.core.scanfiles import is_scan, read_slices
 from brainlens.data.measures import colourfulness
 from brainlens.data.preprocess import Array
-
-ARCHIVE_FILES = 5000  # in one zip
-ARCHIVE_BYTES = 4 << 30  # unpacked
 
 
 @dataclass(frozen=True)
@@ -71,51 +63,3 @@ def read_pictures(file: Path, *, plane: str = "acquired") -> list[Picture]:
 def shows_something(grey: Array) -> bool:
     """Whether a plane shows more than noise: the ends of a volume are air."""
     return float((grey > 40).mean()) > 0.05
-
-
-@contextmanager
-def opened(inputs: Sequence[Path]) -> Iterator[list[Path]]:
-    """Files as given, folders as the pictures and scans below them, archives unpacked meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="brainlens-") as place:
-        files: list[Path] = []
-        for number, entry in enumerate(inputs):
-            if entry.is_dir():
-                files += _below(entry)
-            elif entry.suffix.lower() == ".zip":
-                files += _below(_unpack(entry, Path(place) / str(number)))
-            else:
-                files.append(entry)
-        yield files
-
-
-def _below(folder: Path) -> list[Path]:
-    scans = find_scans(folder)
-    taken = set(scans)
-    found = [path for path in find_images(folder) if path not in taken] + scans
-    if not found:
-        raise UserError(f"{folder}: holds no image. Give a file, or a folder with images")
-    return found
-
-
-def _unpack(archive: Path, place: Path) -> Path:
-    """An archive's files, flat in a folder of their own; raises ImageError for a strange one."""
-    folder = place / archive.stem
-    folder.mkdir(parents=True)
-    total = 0
-    try:
-        with zipfile.ZipFile(archive) as content:
-            entries = [entry for entry in content.infolist() if not entry.is_dir()]
-            if len(entries) > ARCHIVE_FILES:
-                raise ImageError(archive, f"{len(entries)} files", f"at most {ARCHIVE_FILES}")
-            for number, entry in enumerate(entries):
-                total += entry.file_size
-                if total > ARCHIVE_BYTES:
-                    raise ImageError(archive, "more than 4 GB unpacked", "less")
-                # Names from outside never become paths: only the last part is kept.
-                name = PurePosixPath(entry.filename.replace("\\", "/")).name
-                target = folder / f"{number:05d}-{name}"
-                with content.open(entry) as source, target.open("wb") as out:
-                    shutil.copyfileobj(source, out)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError) as error:
-        raise ImageError(archive, str(error) or "a damaged archive", "a zip archive") from None
-    return folder

@@ -14,7 +14,7 @@ from typing import Any
 
 from brainlens.core.errors import ImageError, RunError, UserError
 from brainlens.data.answers import Answer
-from brainlens.data.scans import opened
+from brainlens.data.inputs import opened
 from brainlens.data.studies import Study, in_context, pool
 from brainlens.deploy.classifier import Classifier
 from brainlens.deploy.heatmaps import write_heatmap

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from brainlens.core.interpolation import weights
@@ -58,9 +57,3 @@ def bicubic(sharp: Tensor, scale: int) -> Tensor:
     rows = torch.from_numpy(weights(sharp.shape[-2], sharp.shape[-2] // scale, "bicubic"))
     columns = torch.from_numpy(weights(sharp.shape[-1], sharp.shape[-1] // scale, "bicubic"))
     return rows.to(sharp) @ sharp @ columns.to(sharp).T
-
-
-def pad_to_multiple(x: Tensor, scale: int) -> Tensor:
-    """Zeros to the right and below until both sides are multiples of `scale`."""
-    height, width = x.shape[-2:]
-    return F.pad(x, (0, -width % scale, 0, -height % scale))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from brainlens.classify import machine
 from brainlens.classify.boundary import steps
 from brainlens.classify.dense import DenseClassifier
 from brainlens.classify.network import load
 from brainlens.classify.stages import advance
+from brainlens.core.allocator import keep_freed_memory
 
 Array = np.ndarray[Any, Any]
 _BATCH = 32
@@ -31,7 +31,7 @@ def classifier_features(run: Path) -> Callable[[Array], Array]:
 
     @torch.inference_mode()
     def features(drawn: Array) -> Array:
-        machine.keep_freed_memory()
+        keep_freed_memory()
         found = []
         for start in range(0, len(drawn), _BATCH):
             fitted = np.stack([model.preprocessing.picture(p) for p in drawn[start:][:_BATCH]])
