@@ -12,9 +12,11 @@ import hashlib
 import io
 import itertools
 import os
+import posixpath
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -170,8 +172,7 @@ def write_index(rows: Sequence[Row], folder: Path, path: Path) -> Path:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in moved(rows, folder, path.parent):
-        writer.writerow(dataclasses.astuple(row))
+    writer.writerows(map(attrgetter(*COLUMNS), moved(rows, folder, path.parent)))
     return write_atomic(path, text.getvalue())
 
 
@@ -180,10 +181,14 @@ def moved(rows: Sequence[Row], folder: Path, target: Path) -> list[Row]:
     start, end = folder.resolve(), target.resolve()
     if start == end and not any(os.path.isabs(row.path) for row in rows):
         return list(rows)
-    return [
-        dataclasses.replace(row, path=Path(os.path.relpath(start / row.path, end)).as_posix())
-        for row in rows
-    ]
+    found: list[Row] = []
+    bases: dict[str, Path] = {}  # few folders hold many images
+    for row in rows:
+        head, name = posixpath.split(row.path)
+        if head not in bases:
+            bases[head] = Path(os.path.relpath(start / head, end))
+        found.append(dataclasses.replace(row, path=(bases[head] / name).as_posix()))
+    return found
 
 
 def missing_file_error(index: Index, row: Row) -> IndexFileError:
