@@ -89,7 +89,7 @@ def train(
 )
 @click.option(
     "--detail",
-    default="512",
+    default="256",
     show_default=True,
     help="Paint with the shorter side at so many pixels, then enlarge; or: full.",
 )
