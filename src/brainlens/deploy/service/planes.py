@@ -30,7 +30,7 @@ class Plane:
     study: str  # what belongs together has the same
     title: str  # of the study
     kind: str  # picture, dicom, nifti
-    place: tuple[float, float, int]  # its order within the study
+    place: tuple[float, int]  # its order within the study: where it lies, its number in the file
     digest: str  # SHA-256 of the file
     grey: Array  # (H, W) uint8, as judged
     values: Array  # (h, w) uint8 or uint16, what a window is laid over
@@ -70,12 +70,11 @@ def of_slice(
     scale = _DEEP / (high - low) if high > low else 0.0
     small = _small(np.nan_to_num(one.values, nan=low, posinf=high, neginf=low))
     deep = np.clip(np.rint((small - low) * scale), 0, _DEEP).astype(np.uint16)
-    place = (one.facts.get("along"), float(one.facts.get("instance") or 0), one.number)
     facts = {key: one.facts[key] for key in _TOLD if one.facts.get(key) not in (None, "")}
     numbered = f"{name} #{one.number + 1}" if one.planes > 1 else name
     return Plane(
         numbered, study, title, str(one.facts.get("format", "scan")),
-        (place[0] if place[0] is not None else 0.0, place[1], place[2]), digest, one.shown(),
+        (one.place, one.number), digest, one.shown(),
         deep, low, high, _finite(one.window, low, high), one.inverted, 0.0, facts, header,
     )  # fmt: skip
 
@@ -86,7 +85,7 @@ def of_picture(image: Image.Image, *, name: str, study: str, title: str, content
     small = np.rint(_small(grey.astype(np.float32))).astype(np.uint8)
     facts = {"format": (image.format or "picture").lower()}
     return Plane(
-        name, study, title, "picture", (0.0, 0.0, 0), digest_of(content), grey, small, 0.0, 255.0,
+        name, study, title, "picture", (0.0, 0), digest_of(content), grey, small, 0.0, 255.0,
         (0.0, 255.0), False, colourfulness(image), facts,
     )  # fmt: skip
 
