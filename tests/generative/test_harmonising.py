@@ -45,6 +45,14 @@ def test_changes_are_counted_inside_and_outside_the_outline() -> None:
     assert changes(before, after, np.zeros((60, 60), bool)) is None
 
 
+def test_of_a_network_that_changes_nothing_the_ratio_has_no_value() -> None:
+    still = {"inside": 0.0, "outside": 0.0, "contrast_before": 80.0, "contrast_after": 80.0}
+    found = figures([still, still], ["a", "b"], seed=0)
+    assert found["inside_to_outside"] == {"value": None, "low": None, "high": None}
+    assert found["change_outside"]["value"] == 0
+    assert found["contrast_left"]["value"] == 1
+
+
 def test_a_dark_tumour_that_turns_bright_has_lost_its_contrast() -> None:
     """Contrasts of 80 to 40 and of -20 to +10: (40 - 10) / (80 + 20) is left."""
     rows = [

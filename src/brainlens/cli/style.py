@@ -217,7 +217,8 @@ def outlines(
     result = check_outlines(run, folder, part=part, direction=f"to_{direction}", limit=limit)
     for name, one in result["figures"].items():
         between = "" if one["low"] is None else f" ({one['low']:.2f} to {one['high']:.2f})"
-        click.echo(f"{name:<18} {one['value']:.2f}{between}")
+        value = "none: nothing changes" if one["value"] is None else f"{one['value']:.2f}"
+        click.echo(f"{name:<18} {value}{between}")
     if out is not None:
         write_json(out, result)
         say(f"wrote {out}")

@@ -141,7 +141,8 @@ def figures(
     """Means, the ratio of change inside to outside, and the share of contrast that is left.
 
     A ratio of 1 means that tumours change as everything does; a share of 1 that they stand out as
-    before. Both are ratios of sums, so that no scan without contrast divides by zero.
+    before. Both are ratios of sums, so that no scan without contrast divides by zero. Of a network
+    that changes nothing the first ratio has no value: None.
     """
     values = {key: np.array([row[key] for row in rows]) for key in rows[0]}
     sign = np.sign(values["contrast_before"])
@@ -160,11 +161,17 @@ def figures(
     counted = {
         "change_inside": totals["inside"] / draws.sum(1),
         "change_outside": totals["outside"] / draws.sum(1),
-        "inside_to_outside": totals["inside"] / totals["outside"],
+        "inside_to_outside": _ratio(totals["inside"], totals["outside"]),
         "contrast_left": totals["after"] / totals["before"],
     }
     found: dict[str, dict[str, float | None]] = {}
     for name, drawn in counted.items():
         low, high = interval(drawn[1:]) or (None, None)
-        found[name] = {"value": float(drawn[0]), "low": low, "high": high}
+        known = bool(np.isfinite(drawn[0]))
+        found[name] = {"value": float(drawn[0]) if known else None, "low": low, "high": high}
     return found
+
+
+def _ratio(above: Array, below: Array) -> Array:
+    """The quotient, nan where there is nothing below."""
+    return np.asarray(np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0))
