@@ -19,8 +19,9 @@ import torch
 from PIL import Image
 
 from brainlens.classify.config import TrainConfig
+from brainlens.classify.depthwise import Fp32Gradients
 from brainlens.classify.network import Classifier
-from brainlens.classify.optimisation import OPTIMIZERS
+from brainlens.classify.optimisation import optimizer_of
 from brainlens.classify.plan import plan
 from brainlens.classify.training import train
 from brainlens.core.allocator import keep_freed_memory
@@ -94,7 +95,7 @@ def bare(config: TrainConfig, steps: int) -> float:
     precision = choose_precision(config.precision, "cpu")
     architecture, _ = plan(dataclasses.replace(config))
     network = Classifier(architecture, 2).train().to(memory_format=torch.channels_last)
-    optimizer = OPTIMIZERS[config.optimizer](network.parameters(), lr=1e-3)  # type: ignore[call-arg]
+    optimizer = optimizer_of(list(network.parameters()), config)
     x = torch.randn(config.batch_size, 3, architecture.size, architecture.size)
     x = x.contiguous(memory_format=torch.channels_last)
     y = torch.randint(0, 2, (config.batch_size,))
@@ -102,7 +103,8 @@ def bare(config: TrainConfig, steps: int) -> float:
     for _ in range(steps + 1):
         start = time.perf_counter()
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+        half = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed")
+        with Fp32Gradients(), half:
             loss = torch.nn.functional.cross_entropy(network(x), y)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

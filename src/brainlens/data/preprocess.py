@@ -91,7 +91,8 @@ class Preprocessing:
         for place, (mean, std) in enumerate(channels):
             alike = channels.index((mean, std))
             if alike == place:
-                out[:, place] = ((levels - np.float32(mean)) / np.float32(std))[pictures]
+                table = (levels - np.float32(mean)) / np.float32(std)
+                out[:, place] = table.take(pictures, mode="clip")  # which nothing needs: unchecked
             else:
                 out[:, place] = out[:, alike]
         return out
