@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 from brainlens.classify.config import TrainConfig
-from brainlens.classify.depthwise import Fp32Gradients
+from brainlens.classify.depthwise import fp32_gradients
 from brainlens.classify.network import Classifier
 from brainlens.classify.optimisation import optimizer_of
 from brainlens.classify.plan import plan
@@ -104,7 +104,7 @@ def bare(config: TrainConfig, steps: int) -> float:
         start = time.perf_counter()
         optimizer.zero_grad()
         half = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed")
-        with Fp32Gradients(), half:
+        with fp32_gradients(network), half:
             loss = torch.nn.functional.cross_entropy(network(x), y)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from brainlens.classify.depthwise import Fp32Gradients
+from brainlens.classify.depthwise import Fp32Gradients, fp32_gradients
 
 
 def rounded(x: Tensor) -> Tensor:
@@ -68,3 +68,11 @@ def test_a_convolution_padded_by_name_still_works() -> None:
     layer = nn.Conv2d(4, 4, 3, padding="same", groups=4)
     with torch.autocast("cpu", torch.bfloat16), Fp32Gradients():
         assert layer(torch.randn(1, 4, 9, 9)).shape == (1, 4, 9, 9)
+
+
+def test_only_a_network_with_depthwise_convolutions_is_stepped_within() -> None:
+    grouped = nn.Sequential(nn.Conv2d(4, 8, 3, groups=2), nn.Conv2d(1, 1, 3))
+    with fp32_gradients(grouped) as nothing:
+        assert nothing is None
+    with fp32_gradients(nn.Sequential(grouped, nn.Conv2d(4, 4, 3, groups=4))) as mode:
+        assert isinstance(mode, Fp32Gradients)

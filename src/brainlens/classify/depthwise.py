@@ -8,14 +8,22 @@ what `torch.conv2d` takes and gives; gradients are those of fp32 arithmetic on t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 _NAMES = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 _DEFAULTS = {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+
+
+def fp32_gradients(network: nn.Module) -> AbstractContextManager[Any]:
+    """What a training step of this network runs in: nothing where no convolution is depthwise."""
+    convolutions = (one for one in network.modules() if isinstance(one, nn.Conv2d))
+    depthwise = any(one.in_channels == one.out_channels == one.groups > 1 for one in convolutions)
+    return Fp32Gradients() if depthwise else nullcontext()
 
 
 class Fp32Gradients(TorchFunctionMode):

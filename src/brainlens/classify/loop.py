@@ -21,7 +21,7 @@ from brainlens.classify.batches import Batch, EpochOrder, Pictures, epoch_order,
 from brainlens.classify.boundary import steps
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.dense import DenseClassifier, dense_loss
-from brainlens.classify.depthwise import Fp32Gradients
+from brainlens.classify.depthwise import fp32_gradients
 from brainlens.classify.features import Features
 from brainlens.classify.losses import partial_loss
 from brainlens.classify.network import Classifier, Network
@@ -173,7 +173,7 @@ class Loop(pl.LightningModule):
         return ((pictures - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        with Fp32Gradients():
+        with fp32_gradients(self.network):
             return self._step(batch, batch_idx)
 
     def _step(self, batch: Batch, batch_idx: int) -> Tensor:
