@@ -1,11 +1,11 @@
 """What an audit costs beside merely decoding its images: cold, again, and with 100 images more.
 
 Needs the shared scans ($BRAINLENS_SHARED). Merely decoding is a loop over the files that makes each
-a grey array and keeps none: with Pillow, as a user would write it; with our own reader (OpenCV for
-plain JPEGs, several times quicker) in one process; or that dealt over as many processes as the
-audit starts. Loops and audits take turns. Seconds of processor, which a busy machine distorts less,
-are compared with the loops in one process, those of the clock with all. The commands are whole
-processes, imports, cache and page included.
+a grey array and keeps none: with Pillow, as a user would write it; with our own reader in one
+process; or that dealt over as many processes as the audit starts. Loops and audits take turns.
+Seconds of processor, which a busy machine distorts less, are compared with the loops in one
+process, those of the clock with all. The commands are whole processes, imports, cache and page
+included.
 """
 
 from __future__ import annotations
@@ -60,27 +60,30 @@ def measure(quick: bool) -> Rows:
 def _cold(index: Index, rounds: int) -> tuple[Loops, Rows]:
     """Looking and the whole audit with an empty cache, in turn with the loops; those, and rows."""
     sets = known_sets()
-    tasks: dict[str, Callable[[], Any]] = {
+    many = f"{cores()} processes of our reader"
+    decoding: dict[str, Callable[[], Any]] = {
         "a Pillow loop": lambda: _decode_with_pillow(index),
         OWN: lambda: _decode(index),
-        f"{cores()} processes of our reader": lambda: _decode_in_processes(index),
+        many: lambda: _decode_in_processes(index),
+    }
+    auditing: dict[str, Callable[[], Any]] = {
         "looked at": lambda: look_at(index),
         "audited": lambda: audit_index(index, known=sets),
     }
-    spent: dict[str, list[Spent]] = {name: [] for name in tasks}
+    spent: dict[str, list[Spent]] = {name: [] for name in decoding | auditing}
     for _ in range(rounds):
-        for name, task in tasks.items():
+        for name, task in (decoding | auditing).items():
             with tempfile.TemporaryDirectory() as cache:
                 os.environ["BRAINLENS_CACHE"] = cache
                 spent[name].append(_spent(task))
     middle = {name: _median(found) for name, found in spent.items()}
-    loops = {name: middle[name] for name in list(middle)[:3]}
+    loops = {name: middle[name] for name in decoding}
     rows = []
-    for name in ("looked at", "audited"):
+    for name in auditing:
         what = f"{len(index.rows):,} images {name} from cold"
         for loop, (processor, clock) in loops.items():
             rows.append(_row(f"{what}, clock, against {loop}", middle[name][1], clock, WANTED))
-            if "processes" not in loop:
+            if loop != many:
                 rows.append(
                     _row(f"{what}, processor, against {loop}", middle[name][0], processor, WANTED)
                 )
