@@ -31,7 +31,7 @@ from brainlens.core.provenance import now, provenance
 from brainlens.core.seeding import generator
 from brainlens.data.index import Index, Row, read_index
 from brainlens.generative.generators import Generator, open_generator
-from brainlens.generative.scoring import made_small, restored
+from brainlens.generative.srscore import made_small, restored
 from brainlens.metrics.resampling import group_draws, interval
 from brainlens.metrics.restoration import psnr_y, ssim_y
 

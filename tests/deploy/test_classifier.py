@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from brainlens.data.index import read_index
 from brainlens.deploy.classifier import Classifier
 from brainlens.deploy.export import export
 from tests.classify.conftest import TINY, draw, split_index
+from tests.loading import HEAVY, loaded
 
 
 @pytest.fixture(scope="module")
@@ -93,19 +92,12 @@ def test_a_conformal_set_grows_with_the_coverage_asked(place: Path) -> None:
 
 def test_predicting_with_an_export_loads_no_torch(place: Path) -> None:
     image = next((place / "pictures" / "none").glob("*.png"))
-    code = (
-        f"import sys; sys.argv = ['brainlens', 'predict', '--json', '--coverage', '0.5', '--model',"
-        f" {str(place / 'model.onnx')!r}, {str(image)!r}]\n"
-        "from brainlens.cli import main\n"
-        "main()\n"
-        "heavy = {'torch', 'lightning', 'timm', 'scipy', 'sklearn', 'matplotlib', 'onnx'}\n"
-        "print(','.join(sorted(heavy & set(sys.modules))), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    words = ["predict", "--json", "--coverage", "0.5", "--model", str(place / "model.onnx")]
+    modules, done = loaded([*words, str(image)])
     (answer,) = json.loads(done.stdout)
     assert set(answer["probabilities"]) == {"glioma", "none"}
-    assert done.stderr.strip().splitlines()[-1:] in ([], [""]), done.stderr
+    needed = {"numpy", "PIL", "onnxruntime", "openvino"}
+    assert not (HEAVY - needed) & modules
 
 
 def test_a_used_name_another_suffix_and_another_file_are_refused(place: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from brainlens.cli.doctor import doctor
 from brainlens.core.errors import UserError
 from brainlens.doctor import checkup
 from brainlens.doctor.findings import Finding, size
+from tests.loading import HEAVY, loaded
 
 
 def test_the_table_lines_up() -> None:
@@ -58,18 +57,9 @@ def test_sizes_are_said_as_people_say_them() -> None:
 
 
 def test_the_doctor_answers_without_loading_anything_heavy(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.argv = ['brainlens', 'doctor', '--json']\n"
-        "from brainlens.cli import main\n"
-        "main()\n"
-        "heavy = {'torch', 'lightning', 'timm', 'numpy', 'onnxruntime', 'huggingface_hub'}\n"
-        "sys.exit(','.join(sorted(heavy & set(sys.modules))) or 0)"
-    )
     environment = os.environ | {"BRAINLENS_CACHE": str(tmp_path), "BRAINLENS_WEIGHTS": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0, done.stderr
+    modules, done = loaded(["doctor", "--json"], environment)
+    assert not HEAVY & modules
     told = json.loads(done.stdout)
     assert set(checkup.LOOKS) <= {one["part"] for one in told["findings"]}
     assert "Traceback" not in done.stderr

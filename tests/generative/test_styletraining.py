@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from brainlens.core.errors import ConfigError, RunError, UserError, WeightsError
+from brainlens.core.errors import ConfigError, IndexFileError, RunError, UserError, WeightsError
 from brainlens.data.index import write_index
 from brainlens.data.indexing import index_folders
 from brainlens.data.sample import copy_to
@@ -180,6 +180,9 @@ def test_a_side_may_be_part_of_an_index(tmp_path: Path) -> None:
     assert part
     assert {file.parent.name for file in part} == {"none"}
     assert len(part) < len(find_side(str(tmp_path / "index.csv")))
+    scans.rename(tmp_path / "moved")
+    with pytest.raises(IndexFileError, match=r"The images lie below .*moved now"):
+        find_side(str(tmp_path / "index.csv"))
 
 
 def test_samples_depend_on_seed_and_step_alone(sides: tuple[str, str]) -> None:

@@ -113,7 +113,7 @@ def score(
     FOLDER may be an index: then its test rows.
     """
     from brainlens.core.files import write_json
-    from brainlens.generative.scoring import originals, score_folder, score_table
+    from brainlens.generative.srscore import originals, score_folder, score_table
 
     if out is not None:
         refuse(out, overwrite)

@@ -23,7 +23,7 @@ from brainlens.core.errors import ImageError, UserError
 from brainlens.core.images import find_images, open_image
 from brainlens.core.progress import say, track
 from brainlens.core.seeding import generator
-from brainlens.data.index import read_index
+from brainlens.data.index import missing_file_error, read_index
 from brainlens.generative.styleconfig import StyleConfig
 
 Array = np.ndarray[Any, Any]
@@ -72,7 +72,10 @@ def find_side(source: str) -> list[Path]:
         files = [file for file in find_images(place) if part in str(file)]
     else:
         index = read_index(place)
-        files = [index.file(row) for row in index.of("train") if part in row.path]
+        rows = [row for row in index.of("train") if part in row.path]
+        files = [index.file(row) for row in rows]
+        if files and not any(file.exists() for file in files):
+            raise missing_file_error(index, rows[0])
     if not files:
         raise UserError(f"{source}: holds no picture to learn from")
     return files

@@ -13,7 +13,7 @@ from brainlens.core.errors import UserError
 from brainlens.data.index import write_index
 from brainlens.data.indexing import index_folders
 from brainlens.generative.generators import interpolation
-from brainlens.generative.scoring import made_small, restored, score_folder, score_table
+from brainlens.generative.srscore import made_small, restored, score_folder, score_table
 
 BICUBIC, NEAREST = interpolation("bicubic", 4), interpolation("nearest", 4)
 
