@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from brainlens.core.errors import OutputError
 from brainlens.data.index import read_index
 from brainlens.data.leakage import leaks_between
 from brainlens.data.sample import copy_to
+from tests.loading import HEAVY, loaded
 
 
 def run(*words: str) -> Result:
@@ -82,3 +84,14 @@ def test_audit_then_split_then_report(tmp_path: Path, monkeypatch: pytest.Monkey
     names = {Path(row.path).stem for row in read_index(Path("random.csv")).rows}
     assert not [name for name in names if name in bare]
     assert "random.csv" not in bare
+
+
+def test_an_audit_waits_for_nothing_that_it_does_not_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    copy_to(tmp_path / "scans")
+    run("index", "scans", "-o", "index.csv")
+    words = ["audit", "index.csv", "-o", str(tmp_path / "audit")]
+    needed = {"numpy", "PIL"}
+    assert not (HEAVY - needed) & loaded(words, os.environ | {"BRAINLENS_CACHE": str(tmp_path)})[0]

@@ -85,7 +85,21 @@ def test_an_axis_that_does_not_begin_at_zero_says_so() -> None:
 def test_bars_are_numbered_and_histograms_named() -> None:
     bars = texts(DRAWINGS["bars"]())
     assert {"1,200", "7", "3", "images", "groups"} <= set(bars)
-    assert {"a", "b", "width"} <= set(texts(DRAWINGS["histograms"]()))
+    assert {"a", "b", "width", "3", "1", "0", "2", "4", "6", "8", "10"} == set(
+        texts(DRAWINGS["histograms"]())
+    )
+
+
+def test_the_longest_bar_is_the_largest_count() -> None:
+    svg = tallies.bars({"a": {"images": 40}, "b": {"images": 10}, "c": {"images": 0}})
+    widths = [float(w) for w in re.findall(r'<rect [^>]*width="([\d.]+)"', svg)]
+    assert widths == pytest.approx([4 * widths[1], widths[1], 0], abs=0.3)
+
+
+def test_a_name_in_a_tally_is_no_markup() -> None:
+    label = "<b>&"
+    for svg in (tallies.bars({label: {"n": 1}}), tallies.histograms([0, 1], {label: [1]}, label)):
+        assert label in texts(svg)
 
 
 def test_reliability_shows_the_count_of_each_filled_bin() -> None:

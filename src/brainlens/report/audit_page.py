@@ -17,7 +17,7 @@ from brainlens.report.artefacts import need, pick, read_json
 from brainlens.report.audited import audit
 from brainlens.report.gallery import NOWHERE, galleries
 from brainlens.report.names import PATHS, numbers
-from brainlens.report.page import render
+from brainlens.report.rendering import render
 from brainlens.report.thumbnails import Thumbnails
 
 

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 from brainlens.report.artefacts import Estimate
-from brainlens.report.plots import MUTED, SERIES, STYLE, as_svg, new_axes, shortened
+from brainlens.report.palette import MUTED, shortened
+from brainlens.report.plots import SERIES, STYLE, as_svg, new_axes
 
 Rows = Mapping[str, Mapping[str, Estimate]]  # for each named row its figures, at most 3 names
 

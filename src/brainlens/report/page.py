@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from brainlens import __version__
 from brainlens.core.errors import OutputError, UserError
 from brainlens.core.files import write_atomic
 from brainlens.report import (
@@ -26,8 +23,7 @@ from brainlens.report import (
     trained,
 )
 from brainlens.report.artefacts import pick, read_json
-
-View = dict[str, Any]
+from brainlens.report.rendering import View, render
 
 
 class Section(NamedTuple):
@@ -76,29 +72,15 @@ def _render(folders: Sequence[Path]) -> str:
         section = _detect(folder)
         about = {"kind": section.kind, "title": title, "anchor": f"s{number}"}
         views.append(section.view(folder) | about)
-    if any(view["kind"] == "synth-score" for view in views):
-        return render(views, holds="real scans beside made ones, and their names", pictures=True)
-    return render(views, holds="names of image files, and no images")
-
-
-def render(views: Sequence[View], *, holds: str, pictures: bool = False) -> str:
-    """The page of some views; `holds` says what of the images it gives away."""
     evaluations = [view for view in views if view["kind"] == "evaluation"]
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    compared = beside.comparison(evaluations) if len(evaluations) > 1 else None
+    made = any(view["kind"] == "synth-score" for view in views)
+    names = (
+        "real scans beside made ones, and their names"
+        if made
+        else "names of image files, and no images"
     )
-    return environment.get_template("page.html").render(
-        views=views,
-        comparison=beside.comparison(evaluations) if len(evaluations) > 1 else None,
-        leaking=[view for view in evaluations if view["leak"]["found"]],
-        version=__version__,
-        holds=holds,
-        pictures=pictures,
-    )
+    return render(views, holds=names, pictures=made, comparison=compared)
 
 
 def _detect(folder: Path) -> Section:

@@ -1,8 +1,7 @@
 """Owns the pictures of a report: numbers in, one inline SVG string out.
 
-Pure: no file, clock or global figure is touched, and the same numbers give the same bytes. Colours
-are CSS variables with a fallback, so that one drawing reads on a light page, a dark one and paper;
-no series is told apart by colour alone. The palette is Okabe and Ito's (2008, colour-blind safe).
+Pure: no file, clock or global figure is touched, and the same numbers give the same bytes. No
+series is told apart by colour alone.
 """
 
 from __future__ import annotations
@@ -20,11 +19,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from brainlens.report.artefacts import Bin, History
+from brainlens.report.palette import (
+    BLUE,
+    GREEN,
+    GRID,
+    INK,
+    MUTED,
+    ORANGE,
+    VARIABLES,
+    shortened,
+    turning,
+)
 
-INK, MUTED, GRID = "#1b1f24", "#57606b", "#d0d7de"
-BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
-VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", BLUE: "blue", ORANGE: "orange",
-             GREEN: "green"}  # fmt: skip
 SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "D", ":"))
 
 WIDTH = 5.6  # inches of 72 units: small enough to be read on a phone without zooming
@@ -187,11 +193,6 @@ def _known(points: Sequence[tuple[float | None, float | None]]) -> tuple[list[fl
     return [x for x, _ in known], [y for _, y in known]
 
 
-def shortened(label: str, most: int = 16) -> str:
-    """A label that cannot push the drawing off the page."""
-    return label if len(label) <= most else label[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
 def as_svg(figure: Figure) -> str:
     """Draw, then make fit for a page: no prologue, no page-wide style, ids of its own."""
     buffer = io.StringIO()
@@ -209,8 +210,8 @@ def as_svg(figure: Figure) -> str:
                   r'\1width="\2" height="\3" stroke-linejoin="round"', text, count=1)  # fmt: skip
     text = re.sub(r"(font(?:-family)?: [^;\"]*?)'DejaVu Sans'[^;\"]*",
                   r"\1system-ui, sans-serif", text)  # fmt: skip
-    for colour, name in VARIABLES.items():
-        text = text.replace(f": {colour}", f": var(--{name}, {colour})")
+    for colour in VARIABLES:
+        text = text.replace(f": {colour}", f": {turning(colour)}")
     return _own_ids(text)
 
 

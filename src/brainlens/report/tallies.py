@@ -1,51 +1,111 @@
-"""Owns drawings of counts: bars of named rows, histograms of classes. Same style as plots."""
+"""Owns drawings of counts: bars of named rows, histograms of classes. They look as plots do.
+
+Written out as SVG here: to load a plotting library and let it lay these rectangles out takes as
+long as looking at a thousand pictures does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
-from matplotlib import style
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from markupsafe import escape
 
-from brainlens.report.plots import BLUE, SERIES, STYLE, WIDTH, as_svg, new_axes, shortened
+from brainlens.report.palette import BLUE, GREEN, GRID, INK, MUTED, ORANGE, shortened, turning
+
+WIDTH = 403  # units, as wide as plots: small enough to be read on a phone without zooming
+_LETTER = 7.0  # units a letter takes, about
+_BAR = 14  # height of a bar with the room below it
 
 
 def bars(rows: Mapping[str, Mapping[str, int]]) -> str:
     """Counts of each named row, one bar a series (at most 3), its number at the end of the bar."""
     names = list(dict.fromkeys(name for counts in rows.values() for name in counts))
-    step = 0.8 / max(1, len(names))
     most = max((n for counts in rows.values() for n in counts.values()), default=0) or 1
-    with style.context(["default", STYLE]):
-        figure, axes = new_axes(0.9 + len(rows) * (0.16 + 0.22 * len(names)))
-        for series, name in enumerate(names):
-            places = [i + (series - (len(names) - 1) / 2) * step for i in range(len(rows))]
-            numbers = [counts.get(name, 0) for counts in rows.values()]
-            axes.barh(places, numbers, height=0.86 * step, color=SERIES[series][0],
-                      alpha=0.75, label=name)  # fmt: skip
-            for place, n in zip(places, numbers, strict=True):
-                axes.text(n + 0.01 * most, place, f"{n:,}", va="center", fontsize=9)
-        axes.set_yticks(range(len(rows)), [shortened(row, 24) for row in rows])
-        axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
-        axes.set_xlim(0, 1.12 * most)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-        axes.grid(True, axis="x")
-        axes.tick_params(axis="y", length=0)
-        if len(names) > 1:
-            figure.legend(loc="outside upper center", ncols=len(names))
-        return as_svg(figure)
+    left = 8 + _LETTER * max((len(shortened(row, 24)) for row in rows), default=0)
+    room = WIDTH - left - 48  # of the longest bar, beside its number
+    legend = 24 if len(names) > 1 else 6
+    step = _BAR * len(names) + 10
+    parts = list(_legend(names)) if len(names) > 1 else []
+    for k, (row, counts) in enumerate(rows.items()):
+        top = legend + k * step
+        parts.append(_words(left - 6, top + _BAR * len(names) / 2 + 4, shortened(row, 24), "end"))
+        for name, colour in zip(names, (BLUE, ORANGE, GREEN), strict=False):
+            n = counts.get(name, 0)
+            parts.append(_bar(left, top, room * n / most, _BAR - 2, colour))
+            parts.append(_words(left + room * n / most + 4, top + 10, f"{n:,}", size=9))
+            top += _BAR
+    height = legend + step * len(rows)
+    parts.append(_line(left, legend - 4, left, height - 6))
+    return _drawing(height, parts)
 
 
 def histograms(edges: Sequence[float], classes: Mapping[str, Sequence[int]], what: str) -> str:
     """One histogram a class, one above the other, with shared edges; heights are their own."""
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH, 0.9 + 0.75 * max(1, len(classes))), layout="constrained")
-        rows = figure.subplots(max(1, len(classes)), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, (label, counts) in zip(rows, classes.items(), strict=False):
-            axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.75)
-            axes.set_ylim(0, 1.25 * (max(counts, default=0) or 1))
-            axes.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
-            axes.grid(True, axis="x")
-            axes.set_title(shortened(label, 24), loc="left", fontsize=10, pad=2)
-        rows[-1].set_xlabel(what)
-        return as_svg(figure)
+    left, right, tall = 44, 18, 54
+    low, high = edges[0], max(edges[-1], edges[0] + 1)
+    scale = (WIDTH - left - right) / (high - low)
+    foot = tall * len(classes)
+    parts = []
+    ticks = [(left + (value - low) * scale, value) for value in _ticks(low, high)]
+    for k, (label, counts) in enumerate(classes.items()):
+        base, most = tall * (k + 1) - 4, max(counts, default=0) or 1
+        for x, _ in ticks:
+            parts.append(_line(x, base - 32, x, base, GRID))
+        for begin, end, n in zip(edges, edges[1:], counts, strict=False):
+            height = 32 * n / most
+            x = left + (begin - low) * scale
+            if n:
+                parts.append(_bar(x, base - height, (end - begin) * scale, height, BLUE))
+        parts.append(_line(left, base, WIDTH - right, base))
+        parts.append(_words(left, base - 37, shortened(label, 24), size=10))
+        parts.append(_words(left - 5, base - 26, f"{most:,}", "end", 9))
+        parts.append(_words(left - 5, base + 1, "0", "end", 9))
+    parts += [_words(x, foot + 12, f"{value:,.0f}", "middle", 9) for x, value in ticks]
+    parts.append(_words((left + WIDTH - right) / 2, foot + 28, what, "middle"))
+    return _drawing(foot + 34, parts)
+
+
+def _ticks(low: float, high: float) -> Iterator[float]:
+    """Round numbers from `low` to `high`, about six."""
+    rough = (high - low) / 5
+    unit = 10 ** math.floor(math.log10(rough))
+    step = unit * min((m for m in (1, 2, 5, 10) if m * unit >= rough), default=10)
+    value = math.ceil(low / step) * step
+    while value <= high:
+        yield value
+        value += step
+
+
+def _legend(names: Sequence[str]) -> Iterator[str]:
+    x = 8.0
+    for name, colour in zip(names, (BLUE, ORANGE, GREEN), strict=False):
+        yield _bar(x, 4, 14, 9, colour)
+        yield _words(x + 18, 12.5, name)
+        x += 34 + _LETTER * len(name)
+
+
+def _bar(x: float, y: float, width: float, height: float, colour: str) -> str:
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}" '
+        f'style="fill: {turning(colour)}; opacity: 0.75"/>'
+    )
+
+
+def _line(x: float, y: float, to_x: float, to_y: float, colour: str = MUTED) -> str:
+    return f'<path d="M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}" style="stroke: {turning(colour)}"/>'
+
+
+def _words(x: float, y: float, text: str, anchor: str = "start", size: int = 11) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" style="fill: {turning(INK)}; font: {size}px system-ui, '
+        f'sans-serif; text-anchor: {anchor}">{escape(text)}</text>'
+    )
+
+
+def _drawing(height: float, parts: Sequence[str]) -> str:
+    body = "\n".join(parts)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height:.0f}" '
+        f'viewBox="0 0 {WIDTH} {height:.0f}" style="color: {turning(INK)}">\n{body}\n</svg>'
+    )
