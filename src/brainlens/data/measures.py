@@ -1,4 +1,4 @@
-"""Owns what can be measured of one picture without knowing any other: frame, sharpness, head.
+"""Owns what can be measured of one picture without knowing any other: frame, contrast, sharpness.
 
 Enters: a grey picture, uint8 `H x W`. Leaves: a `View` of it (a copy of at most 256 pixels a side,
 its frame cut off); of N views, N numbers for each question; `nan` where a question makes no sense,
@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
 
-_TILE = 48  # the head's shape needs no more
+TILE = 48  # pixels a side: the head's shape needs no more
 _STEP = 40.0  # grey levels between a frame and what lies inside it
 _UNIFORM = 25.0  # standard deviation along a line of the frame, grey levels
 _APART = 24  # grey levels between the channels of a coloured pixel
@@ -78,7 +78,7 @@ def view(grey: Grey, *, width: int = 0, height: int = 0, colour: float = 0.0) ->
     counts = cv2.calcHist([inner], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     shares = np.cumsum(counts) / inner.size
     low, high = (float(level) for level in np.searchsorted(shares, (0.01, 0.99)))
-    tile = np.asarray(Image.fromarray(inner).resize((_TILE, _TILE), Image.Resampling.BOX))
+    tile = np.asarray(Image.fromarray(inner).resize((TILE, TILE), Image.Resampling.BOX))
     margin = max(max(cuts[:2]) / small.shape[0], max(cuts[2:]) / small.shape[1])
     file = (width or columns, height or rows)
     return View(*file, cuts, margin, inner, counts, low, high, tile, colour)
@@ -92,7 +92,7 @@ def colourfulness(image: Image.Image) -> float:
     if image.mode in ("1", "L", "LA") or image.mode.startswith(("I", "F")):
         return 0.0
     rgb = image if image.mode == "RGB" else image.convert("RGB")
-    small = rgb.reduce(max(1, min(image.size) // _TILE))
+    small = rgb.reduce(max(1, min(image.size) // TILE))
     channels = np.asarray(small, np.int16)
     return float((np.ptp(channels, axis=2) > _APART).mean())
 
@@ -213,81 +213,3 @@ def _edge_ratio(x: NDArray[np.int16], step: int) -> float:
     around = level[at - 1] + level[at + 1] + level[at - width] + level[at + width]
     slope = int(flat[steepest].sum(dtype=np.int64))
     return int(np.abs(around - 4 * level[at]).sum(dtype=np.int64)) / slope if slope else math.nan
-
-
-def inversion(seen: Sequence[View]) -> Floats:
-    """(N,) how much brighter than the centre the background is, -1 to 1: second darkest corner."""
-    tiles = _stretched(seen)
-    quarter = _TILE // 4
-    inner = tiles[:, quarter:-quarter, quarter:-quarter].reshape(len(tiles), (_TILE // 2) ** 2)
-    background = np.sort(_corners(tiles), axis=1)[:, 1]
-    found = background - np.median(inner, axis=1).astype(np.float64)
-    return np.where(span(seen) < 1, math.nan, found)
-
-
-def headness(seen: Sequence[View]) -> Floats:
-    """(N,) how much the picture is one round bright thing on a dark ground, about -5 to 2.
-
-    The dark share of the outer ring (0-1), plus the agreement (Matthews) of the bright part with
-    the ellipse of equal moments, less 5 times the brightness of the darker pair of neighbouring
-    corners (a neck or a crop may fill the other pair), less 5 times what the ellipse lacks to be
-    60 % filled (pages of text, line drawings), less 10 times what is coloured beyond a tenth (a
-    photo on a dark ground; the most coloured of 3,929 slices of brain MRI has 0.07). A negative
-    counts as its positive.
-    """
-    tiles = _stretched(seen)
-    ground = np.sort(_corners(tiles), axis=1)[:, 1]
-    negative = (ground > 0.8) & (inversion(seen) > 0.1)
-    tiles[negative] = 1 - tiles[negative]
-    corners = _corners(tiles)
-    pair = np.maximum(corners, np.roll(corners, 1, axis=1)).min(1)
-    agreement, filled = _ellipse(tiles > 0.15)
-    dark = tiles < 0.2
-    ring = _TILE**2 - (_TILE - 6) ** 2
-    share = (dark.sum((1, 2)) - dark[:, 3:-3, 3:-3].sum((1, 2))) / ring
-    lacking = np.maximum(0, 0.6 - filled)
-    coloured = np.maximum(0, np.array([one.colour for one in seen]) - 0.1)
-    found = share + agreement - 5 * pair.astype(np.float64) - 5 * lacking - 10 * coloured
-    return np.where(span(seen) < 1, math.nan, found)
-
-
-def _stretched(seen: Sequence[View]) -> Floats:
-    """Tiles (N, 48, 48), 0 at the picture's 1st percentile, 1 at its 99th."""
-    tiles = np.array([one.tile for one in seen], np.float32).reshape(-1, _TILE, _TILE)
-    low = np.array([one.low for one in seen], np.float32)[:, None, None]
-    room = np.array([max(one.span, 1.0) for one in seen], np.float32)[:, None, None]
-    return np.asarray(np.clip((tiles - low) / room, 0, 1))
-
-
-def _corners(tiles: Floats) -> Floats:
-    """(N, 4) medians of the four corners, clockwise."""
-    q = _TILE // 12
-    parts = [tiles[:, :q, :q], tiles[:, :q, -q:], tiles[:, -q:, -q:], tiles[:, -q:, :q]]
-    flat = np.stack(parts, 1).reshape(len(tiles), 4, q * q)
-    return np.asarray(np.sort(flat, axis=2)[:, :, q * q // 2])
-
-
-def _ellipse(masks: Mask) -> tuple[Floats, Floats]:
-    """(N,) Matthews correlation of a mask with the ellipse of its moments, and how full that is."""
-    m = masks.astype(np.float32)  # whole numbers: sums are exact
-    side = np.arange(_TILE, dtype=np.float64)
-    rows, columns = m.sum(2).astype(np.float64), m.sum(1).astype(np.float64)  # (N, 48)
-    one, n = rows.sum(1), float(_TILE**2)
-    count = np.maximum(one, 1)
-    down = side - (rows @ side / count)[:, None]  # (N, 48) from the middle
-    across = side - (columns @ side / count)[:, None]
-    # Variances, and a tenth of a pixel so that a line is an ellipse too.
-    yy = (rows * down**2).sum(1) / count + 0.1
-    xx = (columns * across**2).sum(1) / count + 0.1
-    xy = (down * (m @ across[:, :, None])[:, :, 0]).sum(1) / count
-    y, x = down[:, :, None], across[:, None]
-    limit = 4 * (xx * yy - xy * xy)
-    yy, xx, xy, limit = (value[:, None, None] for value in (yy, xx, xy, limit))
-    # An ellipse filled evenly ends at two standard deviations.
-    ellipse = xx * y**2 - 2 * xy * y * x + yy * x**2 <= limit
-    both, other = (ellipse & masks).sum((1, 2)), ellipse.sum((1, 2))
-    scale = np.sqrt(one * (n - one) * other * (n - other))
-    agreement = (both * n - one * other) / np.maximum(scale, 1e-6)
-    filled = both / np.maximum(other, 1)
-    some = one >= 10
-    return np.where(some & (scale > 0), agreement, 0), np.where(some, filled, 0)

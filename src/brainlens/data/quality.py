@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from brainlens.data import measures
+from brainlens.data import headness, measures
 from brainlens.data.glyphs import glyphs
 from brainlens.data.index import Row
 from brainlens.data.measures import Floats, View, view
@@ -63,11 +63,11 @@ CHECKS: dict[str, Check] = {
         "sides with a uniform bright line: it tells the source of the picture, not the illness",
     ),
     "inverted": Check(
-        measures.inversion, ">=", 0.1, False,
+        headness.inversion, ">=", 0.1, False,
         "background less centre in shares of the range; brain MRI shows -0.95 to -0.01",
     ),
     "not-a-slice": Check(
-        measures.headness, "<", 0.5, True,
+        headness.headness, "<", 0.5, True,
         "dark ring, dark corners, one filled ellipse, no colour; half of brain MRI is above 1.72",
     ),
 }  # fmt: skip
