@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.loading import HEAVY, loaded
@@ -71,3 +72,15 @@ def test_files_keep_to_one_noun() -> None:
     for path in MODULES:
         assert len(path.read_text("utf-8").splitlines()) <= 300, f"{path} asks to be split"
         assert path.stem not in {"utils", "helpers", "common", "base", "manager"}
+
+
+def test_a_list_of_commands_cuts_no_line_short() -> None:
+    from brainlens.cli import commands
+
+    groups = [
+        commands,
+        *(one for one in commands.commands.values() if isinstance(one, click.Group)),
+    ]
+    for group in groups:
+        listed = group.get_help(click.Context(group, max_content_width=80)).split("Commands:")[1]
+        assert "..." not in listed, group.name

@@ -7,7 +7,7 @@ from brainlens.data.scans import Picture
 from brainlens.data.studies import pool
 from brainlens.report.answered import predictions_as
 
-STRANGE = "is unlike every picture the model learned from (1.3 x the limit)"
+STRANGE = "is unlike every picture the model learned from (1.31 x the limit)"
 
 
 def slices(*refusals: str) -> list[Answer]:

@@ -10,7 +10,7 @@ from brainlens.core.errors import UserError
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def doctor(as_json: bool) -> None:
-    """What is installed, what this machine can do, what is missing and what mends it."""
+    """Say what is installed, what is missing and what mends it."""
     import json
 
     from brainlens.doctor.checkup import document, look, table, verdict

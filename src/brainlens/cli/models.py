@@ -75,7 +75,7 @@ def evaluate(run: Path, index: Path, out: Path, **request: Any) -> None:
 def predict(
     inputs: tuple[Path, ...], model: Path | None, as_json: bool, as_csv: bool, **asked: Any
 ) -> None:
-    """Classify images, DICOM files, NIfTI volumes, folders or zip archives."""
+    """Classify images, DICOM, NIfTI, folders or zip archives."""
     from brainlens.deploy.answering import answer_inputs
     from brainlens.report.answered import predictions_as
 
@@ -98,7 +98,7 @@ def predict(
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 def export(run: Path, out: Path, weights: Any, overwrite: bool) -> None:
-    """Write RUN as one calibrated ONNX file that predicts without torch."""
+    """Write RUN as one ONNX file that predicts without torch."""
     from brainlens.deploy.export import export as write
 
     made = write(run, out, weights=weights, overwrite=overwrite)
@@ -126,7 +126,7 @@ def study(
     design: str, index: Path, out: Path, replicates: int | None, ray: str, against: Path | None,
     resume: bool, allow_leaks: bool, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Try settings in the rows of DESIGN, a TOML file or a recipe, and say what matters."""
+    """Try the settings of DESIGN, and say what matters. DESIGN: a TOML file or a recipe."""
     from brainlens.report.studied import summary, verdict
     from brainlens.report.tables import aligned
     from brainlens.study.design import read_design
@@ -148,7 +148,7 @@ def study(
 @click.argument("folders", nargs=-1, required=True, type=_FILE, metavar="EVAL EVAL...")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def compare(folders: tuple[Path, ...], as_json: bool) -> None:
-    """Is one model better than another on the same test images? Tests, corrected."""
+    """Test whether one model is better than another. On the same images; p-values corrected."""
     import json
 
     from brainlens.report.compared import as_document, compare_folders, summary
@@ -169,7 +169,7 @@ def compare(folders: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--resume", is_flag=True, help="Go on with an unfinished reproduction.")
 @click.option("--overwrite", is_flag=True, help="Replace a reproduction that exists.")
 def reproduce(recipe: str, data: tuple[str, ...], out: Path, sets: Any, **request: Any) -> None:
-    """A seed's figure, ours under its protocol, ours leak-free. DATA: FOLDER or SET=FOLDER."""
+    """Run a published system again, with its leaks and without. DATA: FOLDER or SET=FOLDER."""
     from brainlens.core.config import parse_sets
     from brainlens.report.reproduced import summary
     from brainlens.reproduce.reproduction import reproduce as run

@@ -18,7 +18,7 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--overwrite", is_flag=True, help="Replace the results of an earlier demo.")
 def demo(out: Path, epochs: int | None, overwrite: bool) -> None:
-    """Run everything once on the embedded synthetic sample (3 minutes, no network)."""
+    """Run everything once on the embedded sample. Three minutes, no network."""
     from brainlens.demo import run_demo
 
     click.echo(run_demo(out, epochs=epochs or 0, overwrite=overwrite))
@@ -32,7 +32,7 @@ def demo(out: Path, epochs: int | None, overwrite: bool) -> None:
     help="Instead: fill in CLAIM or TRIPOD+AI from a RUN, its EVAL and its AUDIT (.md or .html).",
 )  # fmt: skip
 def report(folders: tuple[Path, ...], out: Path | None, checklist: str) -> None:
-    """Make one self-contained HTML page of runs and evaluations."""
+    """Make one self-contained page of runs and evaluations."""
     if checklist:
         from brainlens.report.checklist.page import write_checklist
 

@@ -22,7 +22,7 @@ _FILE = click.Path(path_type=Path)
 def index(
     roots: tuple[Path, ...], out: Path, label_map: str, manifest: Path | None, overwrite: bool
 ) -> None:
-    """List every image of ROOT/CLASS/... with its label, size, digests and group."""
+    """List every image of ROOT/CLASS with label, digests and group."""
     from brainlens.data.index import write_index
     from brainlens.data.indexing import index_folders
     from brainlens.data.labels import parse_map
@@ -59,7 +59,7 @@ def audit(
     index: Path, out: Path, manifest: Path | None, overwrite: bool, no_names: bool,
     no_pictures: bool, **asked: Any,
 ) -> None:  # fmt: skip
-    """Find twins, copies, leaks, wrong labels and unfit images in INDEX."""
+    """Find twins, leaks, wrong labels and unfit images in INDEX."""
     from brainlens.data.audit_file import audit_file
     from brainlens.data.known_sets import sentence
     from brainlens.report.audit_page import write_audit_page
@@ -97,7 +97,7 @@ def audit(
 @click.option("-o", "out", type=_FILE, help="Write another index; default: INDEX itself.")
 @click.option("--overwrite", is_flag=True, help="Replace another index that exists.")
 def split(index: Path, out: Path | None, overwrite: bool, **request: Any) -> None:
-    """Decide which images train, validate and test, so that nothing leaks."""
+    """Decide which images train, validate and test, without leaks."""
     from brainlens.data.index import moved, read_index, write_index
     from brainlens.data.split import split_rows, write_record
     from brainlens.report.tables import split_summary

@@ -52,7 +52,7 @@ def serve(
     model: Path | None, token_file: Path | None, audit_key: Path | None, open_to_all: bool,
     queue: int, upload_mb: int, pictures_mb: int, **told: Any,
 ) -> None:  # fmt: skip
-    """Serve the web page and the JSON API, on this machine alone unless told otherwise."""
+    """Serve the web page and the JSON API. On this machine alone unless told otherwise."""
     _need()
     from brainlens.deploy.answering import box
     from brainlens.deploy.service import server
@@ -79,7 +79,7 @@ def audit_log() -> None:
 @_KEY
 @click.option("--expect", default="", metavar="DIGEST", help="A head written down earlier.")
 def verify(folder: Path, database: str, audit_key: Path | None, expect: str) -> None:
-    """Is every entry there, unchanged, in its order, and true to the history?"""
+    """Check that every entry is there, unchanged and in order."""
     _need()
     from brainlens.deploy.service.auditlog import faults, head_of
     from brainlens.deploy.service.database import open_database

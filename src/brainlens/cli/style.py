@@ -19,7 +19,7 @@ LEAST_DETAIL = 64  # pixels
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def style() -> None:
-    """Turn photos into paintings (CycleGAN), and train your own style from two folders.
+    """Turn photos into paintings. CycleGAN; train a style of your own from two folders.
 
     \b
     brainlens style apply PHOTO|DIR... -o DIR         paint; needs --weights RUN
@@ -44,7 +44,7 @@ def train(
     photos: str, paintings: str, run: Path, recipe: str, config: Path | None,
     sets: tuple[str, ...], resume: bool, devices: int, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Learn a style from PHOTOS and PAINTINGS: folders, indexes, or index.csv::PART-OF-A-PATH.
+    """Learn a style from PHOTOS and PAINTINGS. Folders, indexes, or index.csv::PART-OF-A-PATH.
 
     RUN gets both directions, a sheet of held-out photos after every so many steps, and the losses.
     """
@@ -113,7 +113,7 @@ def apply(
     sheet: bool,
     overwrite: bool,
 ) -> None:
-    """Paint images of any size and mode to PNG of the same size; alpha is kept.
+    """Paint images of any size and mode to PNG. The size is kept, and alpha.
 
     Strokes are as broad as the network learnt them, so --detail says how fine they are in the
     whole picture: less gives broader strokes, full the finest.
@@ -160,7 +160,7 @@ def score(
     device: str,
     overwrite: bool,
 ) -> None:
-    """FID and KID of painted photos to the paintings, and how much of a photo comes back.
+    """Measure FID and KID to the paintings. And how much of a photo comes back.
 
     By default on the pictures of both folders that the run kept out of its training.
     """
@@ -183,7 +183,7 @@ def score(
 @_DIRECTION
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 def export(run: Path, out: Path, direction: str, overwrite: bool) -> None:
-    """Write a generator of RUN as ONNX, for pictures of any size."""
+    """Write a generator of RUN as ONNX. For pictures of any size."""
     from brainlens.core.files import refuse_used
     from brainlens.deploy.stylist import DIRECTIONS
     from brainlens.deploy.stylist import export as write
@@ -205,7 +205,7 @@ def outlines(
     run: Path, folder: Path, out: Path | None, part: str, limit: int | None, direction: str,
     overwrite: bool,
 ) -> None:  # fmt: skip
-    """Does a run of mri-harmonise move or erase tumours? Change inside and outside the outlines.
+    """Say whether mri-harmonise moves or erases tumours. Change inside and outside the outlines.
 
     FOLDER holds manifest.csv and figshare_tumour_borders.json.gz.
     """

@@ -15,7 +15,7 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 
 @click.group(context_settings=_HELP)
 def synth() -> None:
-    """Make synthetic training images, judge them, and find out whether they help.
+    """Make synthetic training images, and find out if they help.
 
     \b
     brainlens synth train INDEX --class none -o RUN   a generator from the training rows
@@ -39,7 +39,7 @@ def train(
     index: Path, run: Path, classes: tuple[str, ...], recipe: str, config: Path | None,
     sets: tuple[str, ...], resume: bool, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Train a generator on the rows of INDEX with split = train, and on no others."""
+    """Train a generator on the training rows of INDEX alone."""
     from brainlens.core.config import parse_sets, read_toml
     from brainlens.generative.synthconfig import settings
     from brainlens.recipes import read_recipe
@@ -69,7 +69,7 @@ def sample(
     run: Path, count: int | None, seeds: str | None, classes: tuple[str, ...], out: Path,
     device: str, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Draw pictures from a generator; the picture of a seed is always the same."""
+    """Draw pictures from a generator. A seed's is always the same."""
     from brainlens.generative.sampling import sample as write
     from brainlens.generative.sampling import seeds_of
 
@@ -95,7 +95,7 @@ def score(
     made: Path, against: Path, out: Path, limit: int, model: Path | None, rival: Path | None,
     device: str, overwrite: bool,
 ) -> None:  # fmt: skip
-    """How near to real, how diverse, copied? MADE: a folder of synth sample, or a run."""
+    """Tell how near to real, how diverse, how copied. MADE: a folder of synth sample, or a run."""
     from functools import partial
 
     from brainlens.generative.inception import inception_features
@@ -129,7 +129,7 @@ def verdict(
     index: Path, out: Path, arms: str, runs: tuple[str, ...], leaking_run: Path | None,
     ratios: str, seeds: int, label: str, sets: tuple[str, ...], overwrite: bool,
 ) -> None:  # fmt: skip
-    """Do synthetic images help a classifier? Arms, ratios, seeds; tests, and one plain answer."""
+    """Say whether made images help a classifier. Arms, ratios, seeds, tests; one plain answer."""
     from brainlens.classify.config import TrainConfig
     from brainlens.core.config import parse_sets, resolve
     from brainlens.report.synthesised import verdict_table

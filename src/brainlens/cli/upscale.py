@@ -33,7 +33,7 @@ class Upscale(click.Group):
 
 @click.group(cls=Upscale, context_settings={"help_option_names": ["-h", "--help"]})
 def upscale() -> None:
-    """Enlarge pictures 4 times (ESRGAN or interpolation), marked as not for diagnosis.
+    """Enlarge pictures 4 times. ESRGAN or interpolation, marked as not for diagnosis.
 
     \b
     brainlens upscale IMAGE|DIR... -o DIR      see: brainlens upscale pictures --help
@@ -68,7 +68,7 @@ def pictures(
     inputs: tuple[Path, ...], out: Path, method: str, scale: int, weights: Path | None, tile: int,
     compare: bool, plane: str, slices: str, device: str, precision: Precision, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Enlarge images, DICOM files and NIfTI volumes to PNG (the default command).
+    """Enlarge images, DICOM and NIfTI to PNG (the default).
 
     Grey stays grey, alpha and 16 bits are kept, EXIF orientation is applied. Beside each PNG lies
     a JSON with its source, its method and the mark.
@@ -108,7 +108,7 @@ def score(
     shrink: str, limit: int | None, no_lpips: bool, device: str, precision: Precision,
     overwrite: bool,
 ) -> None:  # fmt: skip
-    """Shrink the pictures of FOLDER 4 times, restore them, and compare with the originals.
+    """Shrink pictures, restore them, compare with the originals.
 
     FOLDER may be an index: then its test rows.
     """
@@ -143,7 +143,7 @@ def train(
     data: Path, run: Path, recipe: str, config: Path | None, sets: tuple[str, ...], resume: bool,
     overwrite: bool,
 ) -> None:  # fmt: skip
-    """Fine-tune a generator on the training rows of an index, or on a folder of pictures.
+    """Fine-tune a generator on pictures of your own. A folder, or the training rows of an index.
 
     First on pixels (L1), then against a relativistic discriminator with a perceptual loss; RUN
     holds both generators and the mean of their weights, model.safetensors.

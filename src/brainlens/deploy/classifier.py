@@ -124,7 +124,7 @@ class Classifier:
         near = np.argsort(apart)[:SIMILAR]
         flags = flagged(measure(grey, colour=colour, names=FLAGS))
         reasons = [why for flag, why in REFUSED.items() if flag in flags]
-        reasons += [f"{STRANGE} ({new:.1f} x the limit)"] if new > 1 else []
+        reasons += [f"{STRANGE} ({new:.2f} x the limit)"] if new > 1 else []
         return Finding(
             predicted=self.labels[best],
             confidence=float(p[best]),
