@@ -51,7 +51,7 @@ def weighed(run: Path, size: int) -> dict[str, Any]:
     index = read_index(run / "index.csv")
     rows = [row for row in index.of("val") if row.label in kept.labels]
     numbers = class_numbers(rows, kept.labels)
-    second = load(Path(config.second) / "model.safetensors")
+    second = [load(Path(one) / "model.safetensors") for one in config.second]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         shutil.copy(run / "model.safetensors", copy)

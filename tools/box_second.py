@@ -1,6 +1,6 @@
-"""Gives a finished dense run a second opinion: `python -m tools.box_second RUN PLAIN OUT`.
+"""Gives a finished dense run a second opinion: `python -m tools.box_second RUN OUT PLAIN...`.
 
-RUN is copied to OUT, whose context is then the classifier PLAIN, weighed on RUN's own validation
+RUN is copied to OUT, whose context is then the classifiers PLAIN, weighed on RUN's own validation
 pictures with RUN's settings: as `train --set second=PLAIN` ends, without training again.
 """
 
@@ -24,7 +24,7 @@ from brainlens.data.index import read_index
 
 def main() -> None:
     """Copy, weigh, keep."""
-    run, plain, out = map(Path, sys.argv[1:4])
+    run, out, *plain = map(Path, sys.argv[1:])
     kept = load(run / "model.safetensors")
     index = read_index(run / "index.csv")
     rows = {
@@ -32,9 +32,9 @@ def main() -> None:
         for split in ("train", "val")
     }
     config = dataclasses.replace(
-        resolve(TrainConfig, read_toml(run / "config.toml")), second=str(plain)
+        resolve(TrainConfig, read_toml(run / "config.toml")), second=tuple(map(str, plain))
     )
-    second = read_second(plain, kept.labels, kept.preprocessing, rows["val"])
+    second = [read_second(one, kept.labels, kept.preprocessing, rows["val"]) for one in plain]
     shutil.copytree(run, out)
     write_atomic(out / "config.toml", to_toml(config))
     numbers = {split: class_numbers(part, kept.labels) for split, part in rows.items()}

@@ -89,7 +89,7 @@ def card(language: str = "en") -> str:
         images=_images(model.meaning["index"]["images"]),
         learned=_images(unseen["provenance"]["train_index"]["images"]),
         size=model.preprocessing.size,
-        second=model.meaning["architecture"]["second"]["size"],
+        second=_plain(model)["size"],
         temperature=f"{model.temperature:.3f}",
         overall=_overall(unseen),
         classes=_classes(unseen),
@@ -120,6 +120,13 @@ def _translated(text: str, language: str) -> str:
 
 def _read(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+def _plain(model: Classifier) -> dict[str, Any]:
+    """The architecture of the plain classifier, the first where there are several."""
+    told = model.meaning["architecture"]["second"]
+    found: dict[str, Any] = told if isinstance(told, dict) else told[0]
     return found
 
 

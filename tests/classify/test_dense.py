@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from brainlens.classify.context import believe
 from brainlens.classify.dense import DenseClassifier, Evidence, dense_loss
 from brainlens.classify.evaluation import evaluate
-from brainlens.classify.network import load
+from brainlens.classify.network import _architecture, load
 from brainlens.classify.training import train
 from brainlens.core.errors import ConfigError, RunError, SplitError
 from brainlens.data.index import read_index, write_index
@@ -119,23 +119,40 @@ def test_a_dense_run_trains_is_judged_and_answers_the_same_after_loading(tmp_pat
         assert torch.equal(value, again[name]), name
 
 
-def test_another_run_is_asked_about_the_whole_picture_at_its_own_size(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sizes", [[32], [32, 48]])
+def test_other_runs_are_asked_about_the_whole_picture_each_at_its_size(
+    sizes: list[int], tmp_path: Path
+) -> None:
     pictures = draw(tmp_path / "pictures")
     index = split_index(tmp_path, pictures)
-    train(index, tmp_path / "plain", PLAIN)
-    config = dataclasses.replace(
-        DENSE, outlines=str(outlined(tmp_path, pictures)), second=str(tmp_path / "plain"), epochs=1
-    )
+    plain = [tmp_path / f"plain{size}" for size in sizes]
+    for folder, size in zip(plain, sizes, strict=True):
+        train(index, folder, dataclasses.replace(PLAIN, size=size))
+    marked = str(outlined(tmp_path, pictures))
+    config = dataclasses.replace(DENSE, outlines=marked, second=tuple(map(str, plain)), epochs=1)
     train(index, tmp_path / "run", config)
-    model, plain = (load(tmp_path / name / "model.safetensors") for name in ("run", "plain"))
+    model, *others = (load(folder / "model.safetensors") for folder in (tmp_path / "run", *plain))
     assert isinstance(model.network, DenseClassifier)
-    assert (model.preprocessing.size, plain.preprocessing.size) == (64, 32)
+    assert model.preprocessing.size == 64
     x = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
         found = model.network.evidence(x)
-        said = plain.network(F.interpolate(x, (32, 32), mode="bilinear"))
-    assert torch.allclose(found.whole, said, atol=1e-6)
+        said = [
+            one.network(F.interpolate(x, (size, size), mode="bilinear"))
+            for one, size in zip(others, sizes, strict=True)
+        ]
+    assert torch.allclose(found.whole, torch.stack(said).mean(0), atol=1e-6)
     assert model.network.trust[1] > 0
+
+
+def test_a_checkpoint_that_names_its_only_companion_alone_is_read(tmp_path: Path) -> None:
+    """As before there could be several."""
+    plain = {"backbone": "cnn_small", "size": 32, "pool": "average", "hidden": [],
+             "activation": "relu", "dropout": 0.0}  # fmt: skip
+    dense = plain | {"head": "dense", "background": 1}
+    assert _architecture(dense | {"second": None}).second == ()
+    assert [one.size for one in _architecture(dense | {"second": plain}).second] == [32]
+    assert len(_architecture(dense | {"second": [plain, plain]}).second) == 2
 
 
 def test_a_second_run_that_cannot_be_weighed_is_refused_before_training(tmp_path: Path) -> None:
@@ -149,8 +166,9 @@ def test_a_second_run_that_cannot_be_weighed_is_refused_before_training(tmp_path
     train(other / "index.csv", tmp_path / "swapped", PLAIN)
     train(index, tmp_path / "cropped", dataclasses.replace(PLAIN, crop=True))
     for name, reason in (("swapped", "learned from"), ("cropped", "prepares its pictures")):
+        config = dataclasses.replace(DENSE, second=(str(tmp_path / name),))
         with pytest.raises(RunError, match=f"{name}: {reason}"):
-            train(index, tmp_path / "run", dataclasses.replace(DENSE, second=str(tmp_path / name)))
+            train(index, tmp_path / "run", config)
         assert not (tmp_path / "run").exists()
 
 

@@ -28,6 +28,7 @@ class Settings:
     hidden: tuple[int, ...] = (64,)
     limit: float | None = None
     sizes: tuple[float, ...] | None = None
+    runs: tuple[str, ...] = ()
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -41,6 +42,7 @@ VALUES = st.builds(
     hidden=st.lists(st.integers(-9, 9), max_size=3).map(tuple),
     limit=st.none() | st.floats(allow_nan=False),
     sizes=st.none() | st.lists(st.floats(allow_nan=False), max_size=3).map(tuple),
+    runs=st.lists(TEXTS, max_size=3).map(tuple),
 )
 
 
@@ -117,7 +119,15 @@ def test_a_value_of_the_wrong_type_says_what_was_expected(
     assert str(caught.value).startswith(expected)
 
 
-def test_the_whole_conversions_are_int_to_float_and_list_to_tuple() -> None:
+def test_one_name_is_a_list_of_one() -> None:
+    assert resolve(Settings, {"runs": "plain"}).runs == ("plain",)
+    assert resolve(Settings, {"runs": ""}).runs == ()
+    assert resolve(Settings, parse_sets(['runs=["a", "b"]'])).runs == ("a", "b")
+    with pytest.raises(ConfigError, match="runs=1: expected a list"):
+        resolve(Settings, {"runs": 1})
+
+
+def test_the_other_conversions_are_int_to_float_and_list_to_tuple() -> None:
     got = resolve(Settings, {"rate": 1, "hidden": [8, 4], "sizes": [1, 2.5], "limit": 3})
     assert (got.rate, got.hidden, got.sizes, got.limit) == (1.0, (8, 4), (1.0, 2.5), 3.0)
     assert [type(value) for value in (got.rate, *(got.sizes or ()), got.limit)] == [float] * 4
@@ -205,4 +215,5 @@ def test_each_setting_is_a_line_of_its_own() -> None:
         'tune = "all"',
         "hidden = [64]",
         "limit = 2.0",
+        "runs = []",
     ]

@@ -36,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny dense run, its second opinion and their export, of 16-bit weights."""
     folder = tmp_path_factory.mktemp("answering")
     plain = dataclasses.replace(TINY, backbone="cnn_small", hidden=None, epochs=1)
-    config = dataclasses.replace(plain, head="dense", size=64, second=str(folder / "plain"))
+    config = dataclasses.replace(plain, head="dense", size=64, second=(str(folder / "plain"),))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BRAINLENS_CACHE", str(folder / "cache"))
         index = split_index(folder, draw(folder / "pictures"))

@@ -2,11 +2,11 @@
 
 A faint tumour may be too faint for its place alone, while the whole picture tells; but the whole
 picture is also where shortcuts live. So the context is a linear reading of frozen features, fitted
-to training pictures, or a plain classifier of its own (`second`), and one number each says how much
-of it enters: fitted to validation pictures *and* their healed versions, on which the context alone
-is wrong. `healed` of the settings says what those weigh beside the real healthy ones: at 0 the
-context decides, and every contrast scan is a tumour; at 1 the evidence decides, and faint tumours
-are missed. Enters: a trained network and its data. Leaves: the network with `context` and `trust`.
+to training pictures, or plain classifiers of their own (`second`), and one number each says how
+much of it enters: fitted to validation pictures *and* their healed versions, on which the context
+alone is wrong. `healed` of the settings says what those weigh beside the real healthy ones: at 0
+the context decides, and every contrast scan is a tumour; at 1 the evidence decides, and faint
+tumours are missed. Enters: a trained network and its data. Leaves: the network with `context` and `trust`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _BATCH = 32
 
 def second_opinion(
     run: Path, index: Index, rows: Mapping[str, list[Row]], numbers: Mapping[str, Array],
-    config: TrainConfig, second: Loaded | None = None,
+    config: TrainConfig, second: Sequence[Loaded] = (),
 ) -> dict[str, float]:  # fmt: skip
     """Give a run's kept network its context, at the size it will answer at.
 
-    `numbers` are the rows' classes, -1 unknown; `second` is asked about the whole picture. Answers
+    `numbers` are the rows' classes, -1 unknown; `second` are asked about the whole picture. Answers
     how far the context is believed. A network sees the same things larger when it is asked than
     augmented training showed them (Touvron et al. 2019, "Fixing the train-test resolution
     discrepancy"): a larger size may serve it better.
@@ -57,15 +57,15 @@ def second_opinion(
         background=network.background, seed=config.seed,
     )  # fmt: skip
     network.cpu().eval()
-    network.companion = companion(second.network, second.architecture.size) if second else None
+    network.companion = companion([(one.network, one.architecture.size) for one in second])
     held = _read(network, val.pictures, preprocessing, None)
     chosen: dict[str, float] = {}
-    if second is None:
+    if not second:
         shown = pictures(index, rows["train"], preprocessing)
         chosen = add_context(network, shown, numbers["train"], val, held, preprocessing)
     chosen |= weigh(network, held, val, healed=config.healed)
     architecture = dataclasses.replace(
-        kept.architecture, size=size, second=second.architecture if second else None
+        kept.architecture, size=size, second=tuple(one.architecture for one in second)
     )
     save(
         run / "model.safetensors", network, labels=kept.labels, preprocessing=preprocessing,

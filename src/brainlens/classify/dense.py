@@ -4,7 +4,7 @@ A pyramid (Lin et al. 2017, Feature Pyramid Networks) of the backbone's three co
 map of evidence, one logit a cell. The strongest cells decide whether there is a tumour; what it is,
 is read where the evidence lies. A cell outside every outline counts as healthy, so the look of the
 whole scan (its contrast, its scanner) cannot stand in for the tumour. The whole picture is asked
-too, by a linear reading of the same features (`context`) or by a classifier of its own
+too, by a linear reading of the same features (`context`) or by classifiers of their own
 (`companion`), and believed as far as held-out pictures bear it out (`trust`, see context.py).
 """
 

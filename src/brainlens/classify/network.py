@@ -43,7 +43,7 @@ class Architecture:
     head: Literal["pooled", "dense"] = "pooled"
     background: int = -1  # with dense: the class that shows nothing
     partial: str = ""  # a label that stands for several others; a dense head learns from it
-    second: Architecture | None = None  # with dense: of the classifier asked about the whole
+    second: tuple[Architecture, ...] = ()  # with dense: of the classifiers asked about the whole
 
 
 class Classifier(nn.Module):
@@ -79,13 +79,28 @@ def build(architecture: Architecture, classes: int) -> Network:
     return DenseClassifier(
         architecture.backbone, size=architecture.size, classes=classes,
         background=architecture.background, dropout=architecture.dropout,
-        companion=companion(build(second, classes), second.size) if second else None,
+        companion=companion([(build(one, classes), one.size) for one in second]),
     )  # fmt: skip
 
 
-def companion(network: Network, size: int) -> nn.Module:
-    """A classifier to be asked about pictures of any size, at its own."""
-    return nn.Sequential(nn.Upsample(size=(size, size), mode="bilinear"), network)
+class Committee(nn.Module):
+    """Classifiers of one picture; their answer is the mean of their logits. Final."""
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([member(x) for member in self.members]).mean(0)  # (N, K)
+
+
+def companion(networks: Sequence[tuple[Network, int]]) -> nn.Module | None:
+    """Classifiers to be asked about pictures of any size, each at its own; None for none."""
+    members = [
+        nn.Sequential(nn.Upsample(size=(size, size), mode="bilinear"), network)
+        for network, size in networks
+    ]
+    return Committee(members) if len(members) > 1 else next(iter(members), None)
 
 
 def build_head(inputs: int, architecture: Architecture, classes: int) -> nn.Sequential:
@@ -179,9 +194,10 @@ class Loaded:
 
 def _architecture(shape: dict[str, Any]) -> Architecture:
     """An architecture as its checkpoint tells it."""
-    second = shape.get("second")
+    second = shape.get("second") or ()
+    others = [second] if isinstance(second, dict) else second  # one alone, as older ones tell it
     return Architecture(
-        **{**shape, "hidden": tuple(shape["hidden"]), "second": second and _architecture(second)}
+        **{**shape, "hidden": tuple(shape["hidden"]), "second": tuple(map(_architecture, others))}
     )
 
 

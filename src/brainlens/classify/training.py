@@ -87,11 +87,12 @@ def train(
     keep_freed_memory()
     seed_everything(config.seed, "init")
     architecture, preprocessing = plan(config, labels)
-    second = None
+    second = []
     if dense(config):
         _check_weighable(rows["val"], config.background, index_path)
-        if config.second:
-            second = read_second(Path(config.second), labels, preprocessing, rows["val"])
+        second = [
+            read_second(Path(other), labels, preprocessing, rows["val"]) for other in config.second
+        ]
     network = build(architecture, len(labels))
     source = first_weights(config, network, labels)
     device = machine.choose_device(config.device)

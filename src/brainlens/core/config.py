@@ -61,7 +61,7 @@ def resolve(kind: type[T], *tables: Mapping[str, Any]) -> T:
 
 
 def coerce(key: str, value: Any, hint: Any) -> Any:
-    """`value` as the type `hint`; int to float and list to tuple are the only conversions."""
+    """`value` as the type `hint`; int to float, list to tuple and one name to a list of one."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         if value not in arguments:
@@ -71,6 +71,8 @@ def coerce(key: str, value: Any, hint: Any) -> Any:
         plain = next(argument for argument in arguments if argument is not type(None))
         return None if value is None else coerce(key, value, plain)
     if origin is tuple:
+        if arguments[0] is str and isinstance(value, str):
+            return (value,) if value else ()
         if not isinstance(value, list | tuple):
             raise ConfigError(f"{key}={value!r}: expected a list, for example [128, 64]")
         return tuple(coerce(key, item, arguments[0]) for item in value)
