@@ -6,7 +6,8 @@ to training pictures, or plain classifiers of their own (`second`), and one numb
 much of it enters: fitted to validation pictures *and* their healed versions, on which the context
 alone is wrong. `healed` of the settings says what those weigh beside the real healthy ones: at 0
 the context decides, and every contrast scan is a tumour; at 1 the evidence decides, and faint
-tumours are missed. Enters: a trained network and its data. Leaves: the network with `context` and `trust`.
+tumours are missed. Enters: a trained network and its data. Leaves: the network with `context` and
+`trust`.
 """
 
 from __future__ import annotations
