@@ -90,7 +90,7 @@ def test_one_group_shows_nothing() -> None:
 @pytest.mark.parametrize(
     ("value", "p", "q", "said"),
     [(0.1, 0.01, 0.01, "first"), (-0.1, 0.01, 0.01, "second"), (0.1, 0.01, 0.2, ""),
-     (0.1, 0.2, 0.01, "")],
+     (0.1, 0.2, 0.01, ""), (0.1, 0.05, 0.01, ""), (0.1, 0.01, 0.05, "")],
 )  # fmt: skip
 def test_better_needs_both_tests(value: float, p: float, q: float, said: str) -> None:
     assert shown(Difference(value, None, None, q, 5, 1, p), p, q) == said

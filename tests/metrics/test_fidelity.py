@@ -10,16 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainlens.metrics.fidelity import (
+    Figure,
     distances,
     fid,
     fid_figure,
     kid,
     kid_difference,
+    kid_draws,
     kid_figure,
     mean_figure,
     prdc,
     spread,
 )
+from brainlens.metrics.resampling import interval
 
 Array = np.ndarray[Any, Any]
 
@@ -140,3 +143,61 @@ def test_distances_hold_for_any_shape(n: int, m: int, width: int, seed: int) -> 
     np.testing.assert_allclose(distances(x, y), plain, atol=1e-6)
     assert fid(x, y) >= -1e-9
     assert fid(x, y) == pytest.approx(fid(y, x), abs=1e-9)
+
+
+def test_the_figures_are_what_they_say() -> None:
+    """Value, seed, resamples and level reach the arithmetic; the defaults are those stated."""
+    x, y, z = (cloud(40, 6, seed=s, middle=m) for s, m in ((0, 0), (1, 0.5), (2, 1.5)))
+    group = np.arange(40) // 4
+    assert kid_figure(x, y).value == kid(x, y)
+    assert kid_figure(x, y) == kid_figure(x, y, resamples=1000, level=0.95, seed=0)
+    draws = kid_draws(x, y, resamples=90, seed=3, group=group)
+    told = kid_figure(x, y, resamples=90, level=0.8, seed=3, group=group)
+    assert (told.low, told.high) == interval(draws, 0.8)
+    assert fid_figure(x, y) == fid_figure(x, y, resamples=50, level=0.95, seed=0)
+    assert fid_figure(x, y) != fid_figure(x, y, seed=1)
+    assert fid_figure(x, y, resamples=0) == Figure(fid(x, y), None, None)
+    wide, narrow = (fid_figure(x, y, level=level) for level in (0.95, 0.5))
+    assert wide.low is not None
+    assert narrow.low is not None
+    assert wide.low < narrow.low
+    one, other = (
+        kid_draws(x, made, resamples=90, seed=3, stream=stream, group=group)
+        for stream, made in ((1, z), (2, y))
+    )
+    paired = kid_difference(x, z, y, resamples=90, level=0.8, seed=3, group=group)
+    assert paired.value == kid(x, z) - kid(x, y) > 0
+    assert (paired.low, paired.high) == interval(one - other, 0.8)
+    assert kid_difference(x, z, y) == kid_difference(x, z, y, resamples=1000, level=0.95, seed=0)
+
+
+def test_a_resample_s_fid_is_laid_around_the_figure() -> None:
+    x, y = cloud(30, 6, seed=0), cloud(30, 6, seed=1)
+    draw = np.random.default_rng(7)
+    values = np.array([fid(x[draw.integers(30, size=30)], y[draw.integers(30, size=30)])
+                       for _ in range(20)])  # fmt: skip
+    told = fid_figure(x, y, resamples=20, seed=7)
+    assert (told.low, told.high) == interval(fid(x, y) + values - np.median(values), 0.95)
+
+
+def test_the_intervals_of_manifolds_are_those_of_means() -> None:
+    x, y = cloud(60, 6, seed=0), cloud(50, 6, seed=1, middle=0.7)
+    across = distances(x, y)
+    radius = np.sort(distances(x, x), axis=1)[:, 3]
+    density = (across < radius[:, None]).sum(0) / 3
+    told = prdc(x, y, nearest=3, resamples=70, level=0.7, seed=5)["density"]
+    assert told == mean_figure(density, resamples=70, level=0.7, seed=5)
+    assert prdc(x, y) == prdc(x, y, nearest=5, resamples=1000, level=0.95, seed=0)
+    assert mean_figure(density) == mean_figure(density, resamples=1000, level=0.95, seed=0)
+
+
+def test_what_lies_on_the_edge_of_a_manifold_is_outside() -> None:
+    real, made = np.array([[0.0], [1.0], [2.0]]), np.array([[-1.0], [-2.0]])
+    found = prdc(real, made, nearest=1, resamples=0)
+    assert {name: figure.value for name, figure in found.items()} == {
+        "precision": 0, "recall": 0, "density": 0, "coverage": 0,
+    }  # fmt: skip
+
+
+def test_the_spread_is_the_mean_distance_of_two() -> None:
+    assert spread(np.array([[0.0], [3.0], [6.0]])) == pytest.approx(4)

@@ -25,6 +25,26 @@ def test_psnr_by_hand() -> None:
     assert psnr_y(a, a) == float("inf")
 
 
+def test_a_border_of_none_leaves_the_whole_picture() -> None:
+    a = np.zeros((20, 20), np.uint8)
+    b = a.copy()
+    b[0, 0] = 20
+    for psnr in (psnr_y, psnr_rgb):
+        assert psnr(a, b, border=0) == pytest.approx(10 * np.log10(255**2))
+        assert psnr(a, b) == float("inf")
+    b[4, 4] = 1  # the first pixel that counts
+    assert psnr_y(a, b) == psnr_rgb(a, b) == pytest.approx(10 * np.log10(255**2 * 12 * 12))
+
+
+def test_one_window_of_ssim_must_fit() -> None:
+    with pytest.raises(ValueError, match=r"a picture of \(18, 30\) is too small for a border of 4"):
+        psnr_y(np.zeros((18, 30), np.uint8), np.zeros((18, 30), np.uint8))
+    with pytest.raises(ValueError, match="too small for a border of 0"):
+        ssim_y(np.zeros((10, 10)), np.zeros((10, 10)), border=0)
+    assert ssim_y(np.ones((19, 19)), np.ones((19, 19))) == 1
+    assert ssim_y(np.ones((11, 11)), np.ones((11, 11)), border=0) == 1
+
+
 def test_the_border_has_no_say() -> None:
     a = np.random.default_rng(0).integers(0, 256, (40, 40), dtype=np.uint8)
     b = a.copy()

@@ -135,6 +135,7 @@ def test_an_interaction_shows_in_the_cells() -> None:
     assert cells[0] == [134.75, 57.25, 57.5]  # as the book has them
     assert cells[2] == [144.0, 145.75, 85.5]
     assert cell_means(L9[:8], YIELD[:8, 0], 0, 1)[2][2] is None  # a row that was not run
+    assert [len(row) for row in cells] == [3, 3, 3]
 
 
 # --- against statsmodels ------------------------------------------------------------------------
@@ -200,6 +201,22 @@ def test_the_predicted_optimum_and_its_interval_are_statsmodels() -> None:
     half = math.sqrt(stats.f.ppf(0.95, 1, 38) * model.mse_resid * (7 / 45 + 1 / 5))
     of_five = optimum(L9[:, :3], y, [2, 0, 1], runs=5)
     assert of_five.high == pytest.approx(of_five.predicted + half, abs=1e-9)
+    assert (of_five.levels, of_five.runs) == ([2, 0, 1], 5)
+    assert optimum(L9[:, :3], y, [2, 0, 1]) == ours
+
+
+def test_a_saturated_array_predicts_without_an_interval() -> None:
+    y = np.random.default_rng(3).normal(0.9, 0.02, (9, 1))
+    found = optimum(L9, y, [0, 0, 0, 0], runs=3)  # a row of the array: the model goes through it
+    assert found.predicted == pytest.approx(y[0, 0], abs=1e-9)
+    assert (found.levels, found.low, found.high, found.runs) == ([0, 0, 0, 0], None, None, 3)
+
+
+def test_the_best_level_is_the_largest_or_the_smallest_mean() -> None:
+    matrix = np.array([[0, 0], [1, 0], [2, 1], [1, 1]])
+    values = np.array([3.0, 1.0, 9.0, 3.0])
+    assert best_levels(matrix, values) == [2, 1]
+    assert best_levels(matrix, values, largest=False) == [1, 0]
 
 
 # --- S/N ----------------------------------------------------------------------------------------
@@ -209,6 +226,7 @@ def test_signal_to_noise_by_hand() -> None:
     assert signal_to_noise(y, "smaller")[1] == pytest.approx(-10 * math.log10(16))
     assert signal_to_noise(y, "nominal")[0] == pytest.approx(10 * math.log10(1.5**2 / 0.5))
     assert math.isnan(signal_to_noise(y[:, :1], "nominal")[0])
+    assert math.isnan(signal_to_noise(np.zeros((1, 2)), "nominal")[0])  # and says nothing of 0 / 0
 
 
 def test_signal_to_noise_is_pydoe_s() -> None:
@@ -242,6 +260,19 @@ def test_a_factorial_confounds_nothing() -> None:
 def test_in_an_l4_the_third_column_is_the_interaction_of_the_others() -> None:
     ((_, _, shares), *_) = aliases(orthogonal([2, 2, 2])[1], ["A", "B", "C"])
     assert shares == {"C": pytest.approx(1)}
+
+
+def test_an_interaction_feigns_nothing_that_its_own_factors_tell() -> None:
+    a, b = np.array(list(itertools.product(range(2), range(3)))).T
+    alone = np.zeros(6, int)
+    found = {
+        (one, other): shares
+        for one, other, shares in aliases(
+            np.array([a, alone, b, a, a ^ (b > 0)]).T, ["a", "alone", "b", "as a", "mixed"]
+        )
+    }
+    assert set(found["a", "b"]) == {"mixed"}  # neither `as a` nor what has one level
+    assert 0 < found["a", "b"]["mixed"] < 1
 
 
 def test_the_seed_s_printed_array_cannot_tell_its_factors_apart_evenly() -> None:
