@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import timm
 import torch
 from autogluon.multimodal import MultiModalPredictor
 from safetensors.torch import load_file
@@ -24,8 +25,12 @@ def table(side):
 
 backbone = Path(predictions).with_name("backbone")
 backbone.mkdir()
-torch.save(load_file(weights), backbone / "pytorch_model.bin")
-(backbone / "config.json").write_text(json.dumps({"architecture": "tf_efficientnet_lite0"}))
+kept = {k: v for k, v in load_file(weights).items() if not k.startswith("classifier.")}
+torch.save(kept, backbone / "pytorch_model.bin")
+network = timm.create_model("tf_efficientnet_lite0")
+facts = {"architecture": "tf_efficientnet_lite0", "num_features": network.num_features}
+facts["pretrained_cfg"] = network.default_cfg
+(backbone / "config.json").write_text(json.dumps(facts))
 test = table("test")
 predictor = MultiModalPredictor(label="label", path="model")
 predictor.fit(
