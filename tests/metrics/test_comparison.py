@@ -70,6 +70,24 @@ def test_the_interval_is_a_loop_over_resampled_groups() -> None:
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, (0.025, 0.975))))
     tail = min((np.array(means) <= 0).sum(), (np.array(means) >= 0).sum()) + 1
     assert found.p_bootstrap == pytest.approx(min(1, 2 * tail / 301))
+    half = compare(first, second, group, resamples=300, seed=5, level=0.5)
+    assert (half.low, half.high) == pytest.approx(tuple(np.quantile(means, (0.25, 0.75))))
+    stated = compare(first, second, group, resamples=2000, level=0.95, seed=0)
+    assert compare(first, second, group) == stated
+
+
+def test_either_tail_may_be_the_smaller_one() -> None:
+    """Twice the smaller tail, the observed sample counted in both."""
+    first, second = np.array([1, 1, 1, 1, 1, 0]), np.array([0, 0, 0, 0, 0, 1])
+    group = np.arange(6)
+    found = compare(first, second, group, resamples=500)
+    turned = compare(second, first, group, resamples=500)
+    assert found.p_bootstrap == turned.p_bootstrap < 0.5
+
+
+def test_two_groups_have_an_interval() -> None:
+    found = compare(np.array([1, 1]), np.array([0, 1]), np.array([0, 1]), resamples=400)
+    assert (found.low, found.high) == (0.0, 1.0)
 
 
 def test_equal_models_are_never_told_apart() -> None:

@@ -192,7 +192,7 @@ def test_the_intervals_of_manifolds_are_those_of_means() -> None:
 
 
 def test_what_lies_on_the_edge_of_a_manifold_is_outside() -> None:
-    real, made = np.array([[0.0], [1.0], [2.0]]), np.array([[-1.0], [-2.0]])
+    real, made = np.array([[0.0], [0.25], [0.5]]), np.array([[-0.25], [-0.5]])
     found = prdc(real, made, nearest=1, resamples=0)
     assert {name: figure.value for name, figure in found.items()} == {
         "precision": 0, "recall": 0, "density": 0, "coverage": 0,

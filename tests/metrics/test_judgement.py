@@ -13,6 +13,7 @@ from brainlens.classify.evaluation import _leakage
 from brainlens.data.crosscheck import Crosscheck
 from brainlens.data.leakage import Kind, Leak
 from brainlens.metrics.judgement import judge
+from brainlens.metrics.resampling import perfect_interval
 
 Array = np.ndarray[Any, Any]
 
@@ -167,3 +168,29 @@ def test_without_leaks_all_images_are_the_clean_part() -> None:
     assert leakage["clean"]["images"] == 8
     whole = judge(TRUE, TABLE, GROUP, LABELS)["metrics"]["accuracy"]
     assert leakage["clean"]["accuracy"] == whole
+
+
+def test_a_perfect_figure_has_the_exact_interval_of_the_groups_that_carry_it() -> None:
+    true, group = np.array([0, 0, 1, 1, 1]), np.arange(5)
+    right = np.eye(2)[true] * 0.8 + 0.1
+    told = judge(true, right, group, ["a", "b"])
+    low = {n: perfect_interval(1.0, n)[0] for n in (2, 3, 5)}
+    assert told["metrics"]["accuracy"] == {"value": 1.0, "low": low[5], "high": 1.0}
+    a, b = told["per_class"]["a"], told["per_class"]["b"]
+    assert (a["sensitivity"]["low"], a["specificity"]["low"]) == (low[2], low[3])
+    assert (b["sensitivity"]["low"], b["specificity"]["low"]) == (low[3], low[2])
+    assert told["confusion"] == [[2, 0], [0, 3]]
+    (filled,) = [row for row in told["reliability"] if row["count"]]
+    assert filled["count"] == 5
+    assert (filled["accuracy"], filled["confidence"]) == (1.0, pytest.approx(0.9))
+    wrong = judge(true, 1 - right, group, ["a", "b"])
+    assert wrong["per_class"]["a"]["sensitivity"] == {
+        "value": 0.0, "low": 0.0, "high": perfect_interval(0.0, 2)[1],
+    }  # fmt: skip
+
+
+def test_two_groups_are_enough_for_an_interval() -> None:
+    true, group = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])
+    table = np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9], [0.4, 0.6]])
+    told = judge(true, table, group, ["a", "b"])["metrics"]["accuracy"]
+    assert (told["value"], told["low"], told["high"]) == (0.75, 0.5, 1.0)

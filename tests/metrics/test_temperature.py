@@ -46,6 +46,7 @@ def test_the_threshold_is_the_rank_of_the_finite_sample_rule() -> None:
     np.testing.assert_allclose(scores, np.linspace(0, 1, 9))
     assert conformal_threshold(scores, 0.8) == pytest.approx(scores[7])
     assert conformal_threshold(scores, 0.95) == 1.0
+    assert conformal_threshold(scores / 2, 0.9) == 0.5  # the ninth of nine, the last that there is
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9, 0.95])
