@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from brainlens.classify.context import believe
 from brainlens.classify.dense import DenseClassifier, Evidence, dense_loss
 from brainlens.classify.evaluation import evaluate
-from brainlens.classify.network import _architecture, load
+from brainlens.classify.network import Loaded, load
 from brainlens.classify.training import train
 from brainlens.core.errors import ConfigError, RunError, SplitError
 from brainlens.data.index import read_index, write_index
@@ -119,6 +120,12 @@ def test_a_dense_run_trains_is_judged_and_answers_the_same_after_loading(tmp_pat
         assert torch.equal(value, again[name]), name
 
 
+def normalised(raw: Tensor, model: Loaded) -> Tensor:
+    """(N, 3, H, W) in 0..1 as a network knows them."""
+    mean, std = model.preprocessing.mean, model.preprocessing.std
+    return (raw - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None]
+
+
 @pytest.mark.parametrize("sizes", [[32], [32, 48]])
 def test_other_runs_are_asked_about_the_whole_picture_each_at_its_size(
     sizes: list[int], tmp_path: Path
@@ -127,32 +134,23 @@ def test_other_runs_are_asked_about_the_whole_picture_each_at_its_size(
     index = split_index(tmp_path, pictures)
     plain = [tmp_path / f"plain{size}" for size in sizes]
     for folder, size in zip(plain, sizes, strict=True):
-        train(index, folder, dataclasses.replace(PLAIN, size=size))
+        backbone = "cnn_small" if size == 32 else "cnn_b"  # that knows pictures in other numbers
+        train(index, folder, dataclasses.replace(PLAIN, size=size, backbone=backbone))
     marked = str(outlined(tmp_path, pictures))
     config = dataclasses.replace(DENSE, outlines=marked, second=tuple(map(str, plain)), epochs=1)
     train(index, tmp_path / "run", config)
     model, *others = (load(folder / "model.safetensors") for folder in (tmp_path / "run", *plain))
     assert isinstance(model.network, DenseClassifier)
     assert model.preprocessing.size == 64
-    x = torch.randn(2, 3, 64, 64)
+    raw = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
-        found = model.network.evidence(x)
+        found = model.network.evidence(normalised(raw, model))
         said = [
-            one.network(F.interpolate(x, (size, size), mode="bilinear"))
+            one.network(normalised(F.interpolate(raw, (size, size), mode="bilinear"), one))
             for one, size in zip(others, sizes, strict=True)
         ]
-    assert torch.allclose(found.whole, torch.stack(said).mean(0), atol=1e-6)
+    assert torch.allclose(found.whole, torch.stack(said).mean(0), atol=1e-5)
     assert model.network.trust[1] > 0
-
-
-def test_a_checkpoint_that_names_its_only_companion_alone_is_read(tmp_path: Path) -> None:
-    """As before there could be several."""
-    plain = {"backbone": "cnn_small", "size": 32, "pool": "average", "hidden": [],
-             "activation": "relu", "dropout": 0.0}  # fmt: skip
-    dense = plain | {"head": "dense", "background": 1}
-    assert _architecture(dense | {"second": None}).second == ()
-    assert [one.size for one in _architecture(dense | {"second": plain}).second] == [32]
-    assert len(_architecture(dense | {"second": [plain, plain]}).second) == 2
 
 
 def test_a_second_run_that_cannot_be_weighed_is_refused_before_training(tmp_path: Path) -> None:

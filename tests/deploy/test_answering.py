@@ -19,6 +19,7 @@ from PIL import Image
 from brainlens.classify.training import train
 from brainlens.core.errors import OutputError, RunError, UserError
 from brainlens.data.answers import Answer, Finding
+from brainlens.data.index import read_index
 from brainlens.data.preprocess import Preprocessing
 from brainlens.data.scans import read_pictures
 from brainlens.data.studies import pool
@@ -29,6 +30,7 @@ from brainlens.deploy.export import export
 from brainlens.deploy.heatmaps import coloured, laid_back
 from brainlens.report.answered import predictions_as
 from tests.classify.conftest import TINY, draw, split_index
+from tools import box_answers
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,24 @@ def test_a_finding_has_likeness_novelty_and_heat(place: Path) -> None:
     assert {one.label for one in found.similar} <= {"glioma", "none"}
     assert found.heat is not None
     assert 0 <= found.heat.min() <= found.heat.max() <= 1
+
+
+def test_a_run_and_its_export_are_compared_on_validation_alone(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINLENS_CACHE", str(place / "cache"))
+    out, index, run, model = (
+        str(place / name) for name in ("told.json", "run/index.csv", "run", "model.onnx")
+    )
+    monkeypatch.setattr("sys.argv", ["box_answers", out, index, "", run, model])
+    box_answers.main()
+    own, exported = json.loads(Path(out).read_text())["models"].values()
+    val = [row for row in read_index(place / "run" / "index.csv").rows if row.split == "val"]
+    assert own["images"] == len(val)
+    assert 0 <= own["accuracy"] <= 1
+    assert exported["log loss"] != own["log loss"], "the export has its temperature"
+    assert exported["tumour from none"] == pytest.approx(own["tumour from none"], abs=0.1)
+    assert own["painted out"] == 0  # no outlines were given
 
 
 def test_a_training_picture_is_its_own_nearest(place: Path) -> None:

@@ -22,9 +22,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from brainlens.classify.augment import POLICIES, augment, sample_seeds
+from brainlens.classify.committee import Committee, Member
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.dense import DenseClassifier, Evidence
-from brainlens.classify.network import Loaded, companion, load, save
+from brainlens.classify.network import Loaded, load, save
 from brainlens.classify.outlined import Checked, checked_data
 from brainlens.core.allocator import keep_freed_memory
 from brainlens.core.errors import RunError
@@ -58,7 +59,10 @@ def second_opinion(
         background=network.background, seed=config.seed,
     )  # fmt: skip
     network.cpu().eval()
-    network.companion = companion([(one.network, one.architecture.size) for one in second])
+    members = [Member(one.network, one.architecture.size) for one in second]
+    for member, one in zip(members, second, strict=True):
+        member.introduce(preprocessing, one.preprocessing)
+    network.companion = Committee(members) if members else None
     held = _read(network, val.pictures, preprocessing, None)
     chosen: dict[str, float] = {}
     if not second:
@@ -80,16 +84,15 @@ def read_second(
 ) -> Loaded:
     """The classifier that is asked about the whole picture.
 
-    Raises RunError for one of other classes, of pictures prepared otherwise (but for their size),
-    or that learned from one of the `held_out` images, by which it is to be weighed.
+    Raises RunError for one of other classes, of pictures cut otherwise (size and normalisation may
+    differ), or that learned from one of the `held_out` images, by which it is to be weighed.
     """
     second = load(run / "model.safetensors")
     if second.labels != list(labels):
         raise RunError(f"{run}: knows {', '.join(second.labels)}; expected {', '.join(labels)}")
-    if dataclasses.replace(second.preprocessing, size=preprocessing.size) != preprocessing:
-        raise RunError(
-            f"{run}: prepares its pictures otherwise; expected the same fit, crop and normalisation"
-        )
+    theirs = second.preprocessing
+    if (theirs.fit, theirs.crop) != (preprocessing.fit, preprocessing.crop):
+        raise RunError(f"{run}: prepares its pictures otherwise; expected the same fit and crop")
     learnt = {row.pixel_digest for row in read_index(run / "index.csv").of("train")}
     seen = [row for row in held_out if row.pixel_digest in learnt]
     if seen:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from brainlens.classify.backbones import backbone
+from brainlens.classify.committee import Committee
 from brainlens.classify.stages import pyramid, stages
 
 _WIDTH = 96  # channels of the pyramid
@@ -42,7 +43,7 @@ class DenseClassifier(nn.Module):
 
     def __init__(
         self, name: str, *, size: int, classes: int, background: int, dropout: float,
-        companion: nn.Module | None = None,
+        companion: Committee | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.backbone = backbone(name).build()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from brainlens.classify.backbones import Pool, backbone
+from brainlens.classify.committee import Committee, Member
 from brainlens.classify.dense import DenseClassifier
 from brainlens.core.errors import ConfigError, RunError
 from brainlens.core.files import replacing
@@ -75,32 +76,12 @@ def build(architecture: Architecture, classes: int) -> Network:
     """The network of an architecture, freshly drawn."""
     if architecture.head == "pooled":
         return Classifier(architecture, classes)
-    second = architecture.second
+    others = [Member(build(one, classes), one.size) for one in architecture.second]
     return DenseClassifier(
         architecture.backbone, size=architecture.size, classes=classes,
         background=architecture.background, dropout=architecture.dropout,
-        companion=companion([(build(one, classes), one.size) for one in second]),
+        companion=Committee(others) if others else None,
     )  # fmt: skip
-
-
-class Committee(nn.Module):
-    """Classifiers of one picture; their answer is the mean of their logits. Final."""
-
-    def __init__(self, members: Sequence[nn.Module]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.stack([member(x) for member in self.members]).mean(0)  # (N, K)
-
-
-def companion(networks: Sequence[tuple[Network, int]]) -> nn.Module | None:
-    """Classifiers to be asked about pictures of any size, each at its own; None for none."""
-    members = [
-        nn.Sequential(nn.Upsample(size=(size, size), mode="bilinear"), network)
-        for network, size in networks
-    ]
-    return Committee(members) if len(members) > 1 else next(iter(members), None)
 
 
 def build_head(inputs: int, architecture: Architecture, classes: int) -> nn.Sequential:
@@ -194,11 +175,8 @@ class Loaded:
 
 def _architecture(shape: dict[str, Any]) -> Architecture:
     """An architecture as its checkpoint tells it."""
-    second = shape.get("second") or ()
-    others = [second] if isinstance(second, dict) else second  # one alone, as older ones tell it
-    return Architecture(
-        **{**shape, "hidden": tuple(shape["hidden"]), "second": tuple(map(_architecture, others))}
-    )
+    others = tuple(map(_architecture, shape.get("second") or ()))  # null before there were several
+    return Architecture(**{**shape, "hidden": tuple(shape["hidden"]), "second": others})
 
 
 def load(path: Path) -> Loaded:
@@ -227,6 +205,6 @@ def load(path: Path) -> Loaded:
         network = build(architecture, len(labels))
         network.load_state_dict(state)
     except (RuntimeError, KeyError, ConfigError) as error:
-        reason = str(error).splitlines()[-1].strip()
+        reason = str(error).splitlines()[-1].strip()[:120]  # torch lists every weight
         raise RunError(f"{path}: its weights do not fit its architecture ({reason})") from None
     return Loaded(network.eval(), architecture, labels, preprocessing, facts)
