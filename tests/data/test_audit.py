@@ -13,7 +13,7 @@ from brainlens.data.audit import Audit, audit_index
 from brainlens.data.audit_file import audit_file
 from brainlens.data.index import Index, read_index, write_index
 from brainlens.data.indexing import index_folders
-from brainlens.data.leakage import exclude, leak_table
+from brainlens.data.leakage import Leak, exclude, leak_table
 from brainlens.data.sample import SAMPLE_DIR, copy_to
 from brainlens.data.split import split_rows
 
@@ -118,6 +118,25 @@ def test_an_index_is_wholly_contained_in_itself(audit: Audit) -> None:
     assert against is not None
     assert [leak.path for leak in against.leaks] == [row.path for row in audit.rows]
     assert {leak.kind for leak in against.leaks} == {"copy"}
+    assert against.index is audit.source
+    within = {frozenset((pair.one, pair.other)) for pair in audit.pairs}
+    assert {frozenset((pair.one, pair.other)) for pair in against.pairs} == within
+    assert against.twins == len(against.pairs) == 2 * len(within)  # told from either side
+
+
+def test_who_shares_a_group_with_a_leak_leaks_too(audit: Audit) -> None:
+    """Of the audited index's own groups alone: the other's names mean something else."""
+    one, mate, apart = [row for row in audit.rows if row.label == "none"][:3]
+    rows = [dataclasses.replace(row, patient="", group=group)
+            for row, group in ((one, "p"), (mate, "p"), (apart, "q"))]  # fmt: skip
+    other = Index((dataclasses.replace(one, group="q"),), audit.source.folder)
+    against = audit_index(Index(tuple(rows), audit.source.folder), against=other).against
+    assert against is not None
+    assert against.leaks == (
+        Leak(one.path, "none", "", "copy", one.path, "none"),
+        Leak(mate.path, "none", "", "group", one.path, "none"),
+    )
+    assert against.pairs == ()
 
 
 def test_another_index_is_searched_for_turned_pictures_and_their_labels(
@@ -135,6 +154,10 @@ def test_another_index_is_searched_for_turned_pictures_and_their_labels(
     assert row.path in {leak.path for leak in against.leaks}
     direct = next(leak for leak in against.leaks if leak.path == row.path)
     assert direct.kind == "twin"
+    pair = next(pair for pair in against.pairs if pair.one == row.path)
+    assert pair.other.endswith("none/turned.png")
+    assert pair.r >= 0.98
+    assert pair.transform == "turned by 90 clockwise"
     assert any(row.path in conflict.paths for conflict in against.conflicts)
 
 

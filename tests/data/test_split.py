@@ -117,6 +117,24 @@ def test_an_official_validation_side_is_kept_as_it_is() -> None:
     assert whole.note == ""
 
 
+def test_a_class_of_few_groups_is_on_every_side_with_a_small_one() -> None:
+    """Shares alone would leave all of it to training."""
+    rows = [row(i, "glioma", f"g{min(i // 30, 1) + max(i - 30, 0)}") for i in range(33)]
+    rows += [row(1000 + i, "none", f"n{i // 2}") for i in range(200)]
+    done, _ = split_rows(rows, protocol="grouped", test=0.01, val=0.01)
+    held = {side: [r for r in done if r.label == "glioma" and r.split == side]
+            for side in ("train", "val", "test")}  # fmt: skip
+    assert [len(held["val"]), len(held["test"])] == [1, 1]
+    assert len(held["train"]) == 31
+    assert all(len(sides) == 1 for sides in sides_of_groups(done).values())
+
+
+def test_two_classes_in_one_group_serve_a_side_together() -> None:
+    rows = [row(i, ("glioma", "none")[i % 2], f"g{i // 2}") for i in range(6)]
+    done, _ = split_rows(rows, protocol="grouped", test=0.3, val=0.3)
+    assert sorted(r.split for r in done) == ["test", "test", "train", "train", "val", "val"]
+
+
 def test_official_without_a_share_for_validation_has_none() -> None:
     done, _ = split_rows(officially(two_classes(), "train", "test"), protocol="official", val=0)
     assert {r.split for r in done} == {"train", "test"}

@@ -74,6 +74,14 @@ def test_no_confidence_falls_out_of_the_bins() -> None:
     assert_array_equal(bin_of(np.array([0.0, 1.0])), [0, 9])
 
 
+def test_the_bins_are_as_many_and_as_wide_as_asked() -> None:
+    rows = reliability(np.array([0.1, 0.3, 1.0]), np.array([0.0, 1.0, 1.0]), bins=4)
+    assert [(row["low"], row["high"], row["count"]) for row in rows] == [
+        (0, 0.25, 1), (0.25, 0.5, 1), (0.5, 0.75, 0), (0.75, 1, 1),
+    ]  # fmt: skip
+    assert len(reliability(np.array([0.5]), np.array([1.0]))) == 10
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60))
 @settings(deadline=None, max_examples=40)
 def test_the_rows_of_reliability_hold_every_image_once_and_add_up_to_the_error(

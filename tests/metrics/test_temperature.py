@@ -38,6 +38,12 @@ def test_log_loss_agrees_with_scikit_learn() -> None:
     for temperature in (0.7, 1.0, 2.0):
         expected = sklearn_log_loss(true, softmax(logits, temperature), labels=range(4))
         assert log_loss(logits, true, temperature) == pytest.approx(expected)
+    assert log_loss(logits, true) == log_loss(logits, true, 1.0)
+
+
+def test_logits_of_any_size_have_probabilities() -> None:
+    found = softmax(np.array([[1e4, 0.0], [-1e4, -1e4 - 1]]), 1.0)
+    np.testing.assert_allclose(found, [[1, 0], [1 / (1 + np.exp(-1)), 1 / (1 + np.e)]])
 
 
 def test_the_threshold_is_the_rank_of_the_finite_sample_rule() -> None:

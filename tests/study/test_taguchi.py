@@ -128,6 +128,36 @@ def test_a_textbook_factorial_with_replicates() -> None:
     assert fit.f is not None
     assert round(fit.f, 2) == 3.56  # the book's F of the interaction
     assert fit.p == pytest.approx(stats.f.sf(fit.f, 4, 27))
+    for line in lines.values():
+        if line.source != "total":
+            assert line.ms == pytest.approx(line.ss / line.df), line.source
+    shares = [lines[name].contribution for name in ("material", "temperature", "error")]
+    assert sum(share or 0 for share in shares) == pytest.approx(100)
+    error_ms = lines["error"].ms
+    assert error_ms is not None
+    expected = 100 * (float(exact["material"]) - 2 * error_ms) / float(exact["total"])
+    assert shares[0] == pytest.approx(expected)
+    assert lines["lack of fit"].contribution is None
+
+
+def test_factors_that_are_one_are_refused() -> None:
+    matrix = np.array([[0, 0], [1, 1], [2, 2], [0, 0]])
+    with pytest.raises(ConfigError) as caught:
+        anova(matrix, np.arange(8.0).reshape(4, 2), ["a", "b"])
+    assert str(caught.value) == (
+        "factor 'a' cannot be told apart from the others in these 4 rows. Run more rows, or leave "
+        "a factor out"
+    )
+    # Told apart in part is not enough.
+    partly = np.array([[0, 0], [1, 1], [2, 2], [2, 1]])
+    with pytest.raises(ConfigError, match="cannot be told apart"):
+        anova(partly, np.arange(8.0).reshape(4, 2), ["a", "b"])
+
+
+def test_equal_responses_explain_nothing() -> None:
+    lines = by_source(anova(GRID, np.ones((9, 4)), ["material", "temperature"]))
+    assert lines["material"].contribution is None
+    assert lines["error"].contribution is None
 
 
 def test_an_interaction_shows_in_the_cells() -> None:
