@@ -263,3 +263,43 @@ def test_a_record_of_another_state_of_the_index_is_not_believed(tmp_path: Path) 
     assert read_record(Index(changed, tmp_path), path) == {
         "protocol": "unknown", "note": "index.split.json is of another state of the index",
     }  # fmt: skip
+
+
+def test_the_record_says_what_was_asked_and_what_came_of_it() -> None:
+    rows = two_classes()
+    done, record = split_rows(rows, protocol="random", test=0.2, val=0.1, seed=7)
+    assert (record.seed, record.test, record.val) == (7, 0.2, 0.1)
+    assert record.note == "image by image: groups may leak"
+    assert record.groups == {
+        side: len({r.group for r in done if r.split == side}) for side in ("train", "val", "test")
+    }
+    sides = [
+        [r.split for r in split_rows(rows, protocol="random", seed=seed)[0]] for seed in (0, 1)
+    ]
+    assert sides[0] != sides[1]
+    assert sides[0] == [r.split for r in split_rows(rows, protocol="random")[0]]
+    assert split_rows(rows, protocol="grouped")[1].note == ""
+
+
+@pytest.mark.parametrize("name", ["test", "val"])
+def test_a_share_of_all_images_is_refused(name: str) -> None:
+    with pytest.raises(SplitError, match=name):
+        split_rows(two_classes(), protocol="grouped", **{name: 1.0})  # type: ignore[arg-type]
+
+
+def test_classes_that_overlap_are_explained() -> None:
+    rows = [*two_classes(), *(row(5000 + i, "tumour", f"t{i}") for i in range(20))]
+    with pytest.raises(SplitError) as caught:
+        split_rows(rows, protocol="grouped")
+    assert str(caught.value) == (
+        "some images say only 'tumour' and others which kind: the classes overlap. Index again "
+        "with --label-map binary (tumour or none) or --label-map types (the four classes); for "
+        "a dense head, which learns from both, split with --partial tumour"
+    )
+    for kind in ("meningioma", "pituitary"):
+        named = [replace(r, label=kind) if r.label == "glioma" else r for r in rows]
+        with pytest.raises(SplitError, match="classes overlap"):
+            split_rows(named, protocol="grouped")
+    binary = [r for r in rows if r.label != "glioma"]
+    assert split_rows(binary, protocol="grouped")[1].note == ""
+    assert split_rows(rows, protocol="grouped", partial="tumour")[1].note == ""
