@@ -8,6 +8,7 @@ from __future__ import annotations
 
 INK, MUTED, GRID = "#1b1f24", "#57606b", "#d0d7de"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
+COLOURS = (BLUE, ORANGE, GREEN)  # of series, in this order
 VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", BLUE: "blue", ORANGE: "orange",
              GREEN: "green"}  # fmt: skip
 

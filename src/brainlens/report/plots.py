@@ -21,7 +21,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from brainlens.report.artefacts import Bin, History
 from brainlens.report.palette import (
     BLUE,
-    GREEN,
+    COLOURS,
     GRID,
     INK,
     MUTED,
@@ -31,7 +31,7 @@ from brainlens.report.palette import (
     turning,
 )
 
-SERIES = ((BLUE, "o", "-"), (ORANGE, "s", "--"), (GREEN, "D", ":"))
+SERIES = tuple(zip(COLOURS, "osD", ("-", "--", ":"), strict=True))
 
 WIDTH = 5.6  # inches of 72 units: small enough to be read on a phone without zooming
 
