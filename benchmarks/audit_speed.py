@@ -1,11 +1,10 @@
-"""What an audit costs beside merely decoding its images: cold, again, and with 100 images more.
+"""What index and audit cost beside merely decoding the images: from cold, again, and with more.
 
-Needs the shared scans ($BRAINLENS_SHARED). Merely decoding is a loop over the files that makes each
-a grey array and keeps none: with Pillow, as a user would write it; with our own reader in one
-process; or that dealt over as many processes as the audit starts. Loops and audits take turns.
-Seconds of processor, which a busy machine distorts less, are compared with the loops in one
-process, those of the clock with all. The commands are whole processes, imports, cache and page
-included.
+Needs the shared scans ($BRAINLENS_SHARED). Merely decoding is a Pillow loop over the files, as a
+user would write it, that makes each a grey array and keeps none: in one process, or dealt over as
+many as a look starts. `index` looks at every file, and `audit` after it at none; an audit of an
+index that was made elsewhere looks itself. The commands are whole processes, imports, cache and
+page included.
 """
 
 from __future__ import annotations
@@ -26,68 +25,60 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from brainlens.core.images import read_grey
 from brainlens.core.places import shared_folder
 from brainlens.core.processors import cores
-from brainlens.data.audit import audit_index
 from brainlens.data.index import Index, write_index
 from brainlens.data.indexing import index_folders
 from brainlens.data.known_sets import known_sets, recognise
-from brainlens.data.looks import look_at
+from brainlens.data.looking import look_at
 from brainlens.data.shortcut import facts_of_row, shortcut
 from brainlens.data.twins import find_twins
 
 Rows = list[dict[str, Any]]
 Spent = tuple[float, float]  # seconds of processor, children included, and of the clock
 Loops = dict[str, Spent]  # by the words that name them
-OWN = "a loop of our reader"
+LOOP = "a Pillow loop"
 MORE = 100  # images added to an audited index
 WANTED = 1.5
 
 
 def measure(quick: bool) -> Rows:
-    """Seconds and ratios; quick: of 51 images of one set."""
+    """Seconds and ratios; quick: of one set."""
     shared = shared_folder()
     if shared is None:
         return [{"what": "left out: no shared scans (BRAINLENS_SHARED)"}]
     root = shared / "data" / "mri"
-    rows = index_folders([root / "navoneel" if quick else root], label_map={}).rows
-    index = Index(rows[::5] if quick else rows, Path("/"))
-    loops, cold = _cold(index, 1 if quick else 3)
-    return [*cold, *_parts(index, loops), *_commands(index, 5 if quick else MORE, loops)]
+    root = root / "navoneel" if quick else root
+    rounds = 1 if quick else 3
+    index = Index(index_folders([root], label_map={}).rows, Path("/"))
+    loops, cold = _cold(index, rounds)
+    return [*_commands(root, index, 5 if quick else MORE, loops, rounds), *cold,
+            *_parts(index, loops)]  # fmt: skip
 
 
 def _cold(index: Index, rounds: int) -> tuple[Loops, Rows]:
-    """Looking and the whole audit with an empty cache, in turn with the loops; those, and rows."""
-    sets = known_sets()
-    many = f"{cores()} processes of our reader"
+    """Looking with an empty cache, in turn with the loops; those, and rows."""
+    many = f"{cores()} processes of it"
     decoding: dict[str, Callable[[], Any]] = {
-        "a Pillow loop": lambda: _decode_with_pillow(index),
-        OWN: lambda: _decode(index),
+        LOOP: lambda: _decode_with_pillow(index),
         many: lambda: _decode_in_processes(index),
     }
-    auditing: dict[str, Callable[[], Any]] = {
-        "looked at": lambda: look_at(index),
-        "audited": lambda: audit_index(index, known=sets),
-    }
-    spent: dict[str, list[Spent]] = {name: [] for name in decoding | auditing}
+    tasks: dict[str, Callable[[], Any]] = decoding | {"looked at": lambda: look_at(index)}
+    spent: dict[str, list[Spent]] = {name: [] for name in tasks}
     for _ in range(rounds):
-        for name, task in (decoding | auditing).items():
+        for name, task in tasks.items():
             with tempfile.TemporaryDirectory() as cache:
                 os.environ["BRAINLENS_CACHE"] = cache
                 spent[name].append(_spent(task))
     middle = {name: _median(found) for name, found in spent.items()}
     loops = {name: middle[name] for name in decoding}
-    rows = []
-    for name in auditing:
-        what = f"{len(index.rows):,} images {name} from cold"
-        for loop, (processor, clock) in loops.items():
-            rows.append(_row(f"{what}, clock, against {loop}", middle[name][1], clock, WANTED))
-            if loop != many:
-                rows.append(
-                    _row(f"{what}, processor, against {loop}", middle[name][0], processor, WANTED)
-                )
-    return loops, rows
+    (own, clock), (one, alone) = middle["looked at"], loops[LOOP]
+    what = f"{len(index.rows):,} images looked at from cold"
+    return loops, [
+        _row(f"{what}, processor, against {LOOP}", own, one, None),
+        _row(f"{what}, clock, against {LOOP}", clock, alone, None),
+        _row(f"{what}, clock, against {many}", clock, loops[many][1], None),
+    ]
 
 
 def _median(spent: list[Spent]) -> Spent:
@@ -96,7 +87,7 @@ def _median(spent: list[Spent]) -> Spent:
 
 
 def _parts(index: Index, loops: Loops) -> Rows:
-    """Where the time of an audit goes, in seconds of processor, against a loop of our reader."""
+    """Where the time of an audit goes, in seconds of processor, against a Pillow loop."""
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BRAINLENS_CACHE"] = cache
         held: dict[str, Any] = {}
@@ -120,49 +111,61 @@ def _parts(index: Index, loops: Loops) -> Rows:
     labels = [row.label for row in index.rows]
     groups = [row.group for row in index.rows]
     spent["shortcut check"] = _spent(lambda: shortcut(facts, labels, groups))[0]
-    return [_row(f"of it: {name}", ours, loops[OWN][0], None) for name, ours in spent.items()]
+    return [_row(f"of it: {name}", ours, loops[LOOP][0], None) for name, ours in spent.items()]
 
 
-def _commands(index: Index, more: int, loops: Loops) -> Rows:
-    """`brainlens audit` as a process: cold, again, and with more images."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        write_index(index.rows[:-more], Path("/"), place / "index.csv")
-        write_index(index.rows, Path("/"), place / "more.csv")
-        cold, again, added = (
-            _command(place, name) for name in ("index.csv", "index.csv", "more.csv")
-        )
-    what = f"brainlens audit, {len(index.rows) - more:,} images"
+def _commands(root: Path, index: Index, more: int, loops: Loops, rounds: int) -> Rows:
+    """`brainlens index` and `audit` as processes, by the clock, against the loops."""
+    names = ("index", "audit", "index again", "audit again", "elsewhere", "more")
+    spent: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            for again in ("", " again"):
+                made = _command(place, "cache", "index", str(root), "-o", "all.csv")
+                spent[f"index{again}"].append(made)
+                spent[f"audit{again}"].append(_command(place, "cache", "audit", "all.csv"))
+            write_index(index.rows[:-more], Path("/"), place / "part.csv")
+            spent["elsewhere"].append(_command(place, "other", "audit", "part.csv"))
+            spent["more"].append(_command(place, "other", "audit", "all.csv"))
+    middle = {name: statistics.median(found) for name, found in spent.items()}
+    clocks = {name: clock for name, (_, clock) in loops.items()}
+    what = f"{len(index.rows):,} images"
+    both = middle["index"] + middle["audit"]
+    rows = []
+    for name, clock in clocks.items():
+        rows += [
+            _row(f"brainlens audit, {what}, against {name}", middle["audit"], clock, WANTED),
+            _row(f"brainlens index, {what}, against {name}", middle["index"], clock, None),
+            _row(f"index and audit together, against {name}", both, clock, None),
+        ]
+    elsewhere = f"brainlens audit of an index made elsewhere, {len(index.rows) - more:,} images"
     return [
-        *(_row(f"{what}, against {name}", cold, spent[1], WANTED) for name, spent in loops.items()),
-        _row(f"{what}, again, against cold", again, cold, None),
-        _row(f"{what}, with {more} more, against cold", added, cold, None) | {"wanted": "seconds"},
-    ]
+        *rows,
+        _row(f"{elsewhere}, against {LOOP}", middle["elsewhere"], clocks[LOOP], None),
+        _row("brainlens index again, against before", middle["index again"], middle["index"], None),
+        _row("brainlens audit again, against before", middle["audit again"], middle["audit"], None),
+        _row(f"brainlens audit, {more} images more, against an audit of the rest from cold",
+             middle["more"], middle["elsewhere"], None) | {"wanted": "seconds"},
+    ]  # fmt: skip
 
 
-def _command(folder: Path, name: str) -> float:
-    """Seconds by the clock of one audit, its cache in the folder."""
-    environment = os.environ | {"BRAINLENS_CACHE": str(folder / "cache")}
-    words = [sys.executable, "-m", "brainlens.cli", "audit", name, "-o", "audit", "--overwrite"]
+def _command(folder: Path, cache: str, *words: str) -> float:
+    """Seconds by the clock of one command, its cache in the folder."""
+    environment = os.environ | {"BRAINLENS_CACHE": str(folder / cache)}
+    whole = [sys.executable, "-m", "brainlens.cli", *words, "--overwrite"]
     start = time.perf_counter()
-    subprocess.run(words, check=True, capture_output=True, cwd=folder, env=environment)
+    subprocess.run(whole, check=True, capture_output=True, cwd=folder, env=environment)
     return time.perf_counter() - start
 
 
 def _decode_with_pillow(index: Index) -> None:
-    """Decode every file as a user's script does."""
-    for row in index.rows:
-        with Image.open(index.file(row)) as image:
-            np.asarray(ImageOps.exif_transpose(image).convert("L"))
-
-
-def _decode(index: Index) -> None:
-    """Decode every file with our reader; nothing is kept."""
+    """Decode every file as a user's script does; nothing is kept."""
     _read([index.file(row) for row in index.rows])
 
 
 def _decode_in_processes(index: Index) -> None:
-    """The same, dealt over as many processes as the audit starts, in the same way."""
+    """The same, dealt over as many processes as a look starts, in the same way."""
     files = [index.file(row) for row in index.rows]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(cores(), spawn) as pool:
@@ -172,7 +175,8 @@ def _decode_in_processes(index: Index) -> None:
 
 def _read(files: list[Path]) -> None:
     for file in files:
-        read_grey(file)
+        with Image.open(file) as image:
+            np.asarray(ImageOps.exif_transpose(image).convert("L"))
 
 
 def _spent(do: Callable[[], Any]) -> Spent:

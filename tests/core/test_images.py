@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
-from brainlens.core.images import open_image, own_grey, read_grey, to_grey
+from brainlens.core.images import open_image, read_grey, to_grey
 from tests.core.picture_files import (
     COMBINATIONS,
     chunk,
@@ -51,30 +51,6 @@ def test_jpeg_is_read_to_within_its_own_losses(tmp_path: Path, mode: str) -> Non
     path.write_bytes(encoded(image, "JPEG", quality=95, subsampling=0))
     assert open_image(path).mode == mode
     assert np.abs(read_grey(path).astype(int) - to_grey(image).astype(int)).mean() < 4
-
-
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 40}])
-@pytest.mark.parametrize("size", [(64, 48), (37, 53)])
-def test_a_grey_jpeg_is_the_same_without_pillow(
-    options: dict[str, object], size: tuple[int, int]
-) -> None:
-    data = encoded(picture("L", width=size[0], height=size[1]), "JPEG", **options)
-    alone = own_grey(data)
-    assert alone is not None
-    np.testing.assert_array_equal(alone, to_grey(open_image(data)))
-
-
-def test_what_is_no_plain_grey_jpeg_is_left_to_pillow() -> None:
-    turned = Image.Exif()
-    turned[0x0112] = 6  # lies on its side
-    for data in (
-        encoded(picture("RGB"), "JPEG"),
-        encoded(picture("L"), "PNG"),
-        encoded(picture("L"), "JPEG", exif=turned),
-        b"\xff\xd8\xff broken",
-        b"",
-    ):
-        assert own_grey(data) is None
 
 
 @pytest.mark.parametrize(

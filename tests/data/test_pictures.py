@@ -166,7 +166,7 @@ def test_a_damaged_file_is_decoded_anew(index: Index, damage: str) -> None:
 
 def test_a_full_disk_is_one_line(index: Index, tmp_path: Path) -> None:
     disk = tmp_path / "cache"
-    disk.mkdir()
+    disk.mkdir(exist_ok=True)
     options = ["-t", "tmpfs", "-o", "size=64k", "tmpfs"]
     try:
         done = subprocess.run(["mount", *options, str(disk)], capture_output=True)

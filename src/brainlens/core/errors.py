@@ -43,6 +43,14 @@ class ImageError(UserError):
         super().__init__(f"{path}: got {got}; expected {expected}. {next_step}".strip())
         self.path = Path(path)
         self.got = got
+        self._said = got, expected, next_step
+
+    def __reduce__(self) -> tuple[type[ImageError], tuple[Path | str, str, str, str]]:
+        return type(self), (self.path, *self._said)  # so that it survives the way from a process
+
+    def of(self, path: Path | str) -> ImageError:
+        """The same error of another file with the same bytes."""
+        return type(self)(path, *self._said)
 
 
 class TooLargeError(ImageError):

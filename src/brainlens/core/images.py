@@ -13,7 +13,7 @@ import re
 import stat
 import warnings
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,6 @@ _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "JPEG2000", "PPM")
 _EXPECTED = "a JPEG, PNG, TIFF, WebP, BMP or GIF image"
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _WINDOW = (0.5, 99.5)  # percentiles; what lies outside is clipped
-_JPEG, _APP1 = b"\xff\xd8\xff", b"\xff\xe1"
 _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
@@ -77,22 +76,6 @@ def to_grey(image: Image.Image) -> NDArray[np.uint8]:
         return np.array(image if image.mode == "L" else image.convert("RGB").convert("L"))
     except Exception as error:  # a broken palette or transparency shows only here
         raise _image_error(str(getattr(image, "filename", "")) or "image", error) from error
-
-
-def own_grey(data: bytes) -> NDArray[np.uint8] | None:
-    """The pixels of a grey JPEG, as `to_grey(open_image(data))` gives them, sooner.
-
-    None for all else. For bytes that `open_image` has once taken: a broken file is not refused.
-    """
-    if not data.startswith(_JPEG) or _APP1 in data:  # APP1 may say that it is to be turned
-        return None
-    import cv2
-
-    pixels: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.ndim != 2 or pixels.dtype != np.uint8:
-        return None
-    found: NDArray[np.uint8] = pixels
-    return found
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:

@@ -32,7 +32,7 @@ from brainlens.data.leakage import (
     leaks_within,
     sides_of,
 )
-from brainlens.data.looks import described, look_at
+from brainlens.data.looking import described, look_at
 from brainlens.data.quality import flag_rows
 from brainlens.data.shortcut import Shortcut, facts_of_row, shortcut
 from brainlens.data.twin_store import twins_of

@@ -16,7 +16,7 @@ from brainlens.core.provenance import versions
 from brainlens.data.descriptor import Descriptors
 from brainlens.data.index import Index, Row, missing_file_error
 from brainlens.data.leakage import KINDS, Leak, leaks_between
-from brainlens.data.looks import described
+from brainlens.data.looking import described
 from brainlens.data.twins import find_twins, thresholds
 
 METHOD = (

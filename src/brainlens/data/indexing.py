@@ -1,25 +1,24 @@
 """Owns the first stage: folders of labelled scans in, index rows out.
 
 `<root>/<class>/...`, with `Training/` and `Testing/` folders above or below the class kept as the
-official split. Every image is decoded once: a file that cannot be read is named and left out.
+official split. Every image is looked at (looking), and not again by the audit: a file that cannot
+be read is named and left out.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from brainlens.core.errors import ImageError, IndexFileError
-from brainlens.core.images import find_images, open_image, to_grey
-from brainlens.core.progress import track
+from brainlens.core.images import find_images
 from brainlens.data.grouping import name_groups
 from brainlens.data.index import Row
 from brainlens.data.labels import SPLIT_FOLDERS, apply_map, canonical, is_known
+from brainlens.data.looking import identify
+from brainlens.data.looks import Identity
 from brainlens.data.manifest import Known, read_manifest
 
 
@@ -170,52 +169,36 @@ def _read_all(
     known: Mapping[Path, Known],
     label_map: Mapping[str, str],
 ) -> tuple[list[Row], list[ImageError]]:
-    """Decode everything on all cores, in order, then name the groups."""
+    """A row of every image that can be read, with its group; and what cannot be."""
     rows: list[Row] = []
     twins: list[str] = []
     unreadable: list[ImageError] = []
-
-    def read(pair: tuple[_Found, str]) -> Row | ImageError:
-        facts = known.get(pair[0].path.resolve(), Known())
+    files = identify([item.path for item, _ in labelled])
+    for (item, label), file in zip(labelled, files, strict=True):
+        facts = known.get(item.path.resolve(), Known())
         try:
-            return _read(*pair, facts, label_map)
+            rows.append(_row(item, label, file, facts, label_map))
+            twins.append(facts.twins)
         except ImageError as error:
-            return error
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        results = pool.map(read, labelled)
-        for (item, _), result in zip(
-            track(labelled, "reading", len(labelled)), results, strict=True
-        ):
-            if isinstance(result, ImageError):
-                unreadable.append(result)
-            else:
-                rows.append(result)
-                twins.append(known.get(item.path.resolve(), Known()).twins)
+            unreadable.append(error)
     return _with_groups(rows, twins), unreadable
 
 
-def _read(item: _Found, label: str, facts: Known, label_map: Mapping[str, str]) -> Row:
-    """Decode one image and write down what it is."""
+def _row(
+    item: _Found, label: str, file: Identity | ImageError, facts: Known,
+    label_map: Mapping[str, str],
+) -> Row:  # fmt: skip
+    """Write down what an image is."""
     place = str(_place(item.path))
     if "\r" in place or place != place.encode("utf-8", "replace").decode():
         got = "a name with a carriage return or not in UTF-8"
         raise ImageError(repr(place)[1:-1], got, "a name that fits in an index", "Rename it")
-    try:
-        data = item.path.read_bytes()
-    except OSError as error:
-        raise ImageError(item.path, error.strerror or "an error", "a readable file") from None
-    image = open_image(data, name=str(item.path))
-    grey = to_grey(image)
-    pixels = hashlib.sha256(f"{grey.shape}".encode() + grey.tobytes())
+    if isinstance(file, ImageError):
+        raise file
     return Row(
         path=place,
         label=label,
-        digest=hashlib.sha256(data).hexdigest(),
-        pixel_digest=pixels.hexdigest(),
-        width=image.width,
-        height=image.height,
-        mode=image.mode,
+        **file._asdict(),
         group="",
         patient=facts.patient,
         flags=";".join(filter(None, _notes(label, facts, label_map))),

@@ -1,18 +1,18 @@
-"""Owns the cache of looks: what the audit saw of a file, by the file's digest.
+"""Owns the cache of looks: what was seen of a file, by the file's digest.
 
-Every audit that looks at new files adds one archive, whole or not at all. Its name begins with the
-method: a digest of the modules that make a look, so that whatever changes there makes the old cache
-stale. It is an archive of arrays: `digests` (K, 32), `measured` and those of `Descriptors`.
+Every command that looks at new files adds archives, each whole or not at all. Their names begin
+with the method: a digest of the modules that make a look, so that whatever changes there makes the
+old cache stale. Arrays: `digests` and `pixels` (K, 32), `sizes` (K, 2), `modes` (K), `measured`,
+and those of `Descriptors`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import importlib.util
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from brainlens.core.files import replacing
 from brainlens.core.places import cache_folder
 from brainlens.core.progress import say
 from brainlens.data.descriptor import Array, Descriptors
+from brainlens.data.looks import Identity, Looked, Looks, join
 
 # The modules on which a look depends; any change of them makes the cache stale.
 _MADE_BY = (
@@ -33,7 +34,7 @@ _MADE_BY = (
     "brainlens.data.quality",
     "brainlens.data.shrinking",
 )
-_FIELDS = tuple(field.name for field in dataclasses.fields(Descriptors))
+_DESCRIPTOR = ("codes", "windows", "slopes", "thumbs", "frames")  # of a look: never compact
 
 
 @functools.cache
@@ -53,28 +54,48 @@ def code_digest(modules: Sequence[str], after: str = "") -> str:
     return code.hexdigest()[:12]
 
 
-def read(wanted: set[str]) -> tuple[list[tuple[Array, Descriptors]], dict[str, int]]:
+def read(wanted: set[str]) -> tuple[list[Looks], dict[str, int]]:
     """What the cache holds of the wanted files: parts, and each file's place in all of them."""
-    parts: list[tuple[Array, Descriptors]] = []
+    parts: list[Looks] = []
     place: dict[str, int] = {}
-    start = 0
-    for path in sorted(_folder().glob(f"{method()}-*.npz")):
-        known, part = _read(path, wanted - place.keys())
-        if part is not None:
-            place.update({digest: start + k for k, digest in enumerate(known)})
-            parts.append(part)
-            start += len(known)
+    for digests, held in _held(wanted, ("measured", *_DESCRIPTOR)):
+        measured = held.pop("measured")
+        place |= {digest: len(place) + k for k, digest in enumerate(digests)}
+        parts.append(Looks(measured, Descriptors(**held)))
     return parts, place
 
 
-def write(digests: Sequence[str], measured: Array, descriptors: Descriptors) -> None:
+def identities(wanted: set[str]) -> dict[str, Identity]:
+    """What the cache knows of the wanted files, by their digests."""
+    known: dict[str, Identity] = {}
+    for digests, held in _held(wanted, ("pixels", "sizes", "modes")):
+        pixels = (row.tobytes().hex() for row in held["pixels"])
+        for one in zip(
+            digests, pixels, held["sizes"].tolist(), held["modes"].tolist(), strict=True
+        ):
+            digest, pixel_digest, (width, height), mode = one
+            known[digest] = Identity(digest, pixel_digest, width, height, mode)
+    return known
+
+
+def write(looked: Sequence[Looked]) -> None:
     """Add looks to the cache, and take away those of another method; what fails is said."""
+    files = [one for part in looked for one in part.read]
+    if not files:
+        return
+    looks = join([part.looks for part in looked])
+    digests = [one.digest for one in files]
     name = hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:24]
     path = _folder() / f"{method()}-{name}.npz"
-    values = {name: getattr(descriptors, name) for name in _FIELDS}
-    arrays = {name: value for name, value in values.items() if value is not None}
+    held = {
+        "digests": _raw(digests),
+        "pixels": _raw([one.pixel_digest for one in files]),
+        "sizes": np.array([(one.width, one.height) for one in files], np.int64),
+        "modes": np.array([one.mode for one in files]),
+        "measured": looks.measured,
+        **{name: getattr(looks.descriptors, name) for name in _DESCRIPTOR},
+    }
     advice = "Set BRAINLENS_CACHE to a folder you can write"
-    held = {"digests": _raw(digests), "measured": measured, **arrays}
     try:
         with replacing(path, advice=advice) as temporary, temporary.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **held)
@@ -104,28 +125,31 @@ def _remove_stale() -> None:
             return  # somebody else's: it does no harm
 
 
-def _read(path: Path, wanted: set[str]) -> tuple[list[str], tuple[Array, Descriptors] | None]:
-    """The wanted looks of one archive; a broken one holds none."""
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
-            known = [row.tobytes().hex() for row in held["digests"]]
-            rows = [k for k, digest in enumerate(known) if digest in wanted]
-            if not rows:
-                return [], None
-            arrays = {name: held[name] for name in (*_FIELDS, "measured") if name in held.files}
-            if {len(value) for value in arrays.values()} != {len(known)}:
+def _held(wanted: set[str], names: Sequence[str]) -> Iterator[tuple[list[str], dict[str, Array]]]:
+    """Of each archive the wanted digests, none told twice, and its arrays of these names for them.
+
+    A broken archive holds none, and is removed.
+    """
+    left = set(wanted)
+    for path in sorted(_folder().glob(f"{method()}-*.npz")):
+        try:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
+                known = [row.tobytes().hex() for row in held["digests"]]
+                rows = [k for k, digest in enumerate(known) if digest in left]
+                arrays = {name: held[name] for name in names} if rows else {}
+            if {len(value) for value in arrays.values()} - {len(known)}:
                 raise ValueError("arrays of several lengths")
-            measured = arrays.pop("measured")
-            whole = Descriptors(**arrays)
-            if len(rows) < len(known):
-                measured, whole = measured[rows], whole.take(np.array(rows))
-            return [known[k] for k in rows], (measured, whole)
-    except OSError:
-        return [], None
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError):
-        say(f"{path}: is damaged; the images in it are looked at anew")
-        path.unlink(missing_ok=True)
-        return [], None
+        except OSError:
+            continue
+        except (ValueError, KeyError, TypeError, zipfile.BadZipFile, EOFError):
+            say(f"{path}: is damaged; the images in it are looked at anew")
+            path.unlink(missing_ok=True)
+            continue
+        if rows:
+            found = [known[k] for k in rows]
+            left.difference_update(found)
+            part = slice(None) if len(rows) == len(known) else np.array(rows)
+            yield found, {name: value[part] for name, value in arrays.items()}
 
 
 def _raw(digests: Sequence[str]) -> Array:

@@ -36,7 +36,7 @@ WEIGHTS = {
 # Where timm's download has another name, or none.
 DOWNLOADS = {"mobilenetv2_100.tv_in1k": "mobilenetv2_100.ra_in1k", "rrdb_x4.realsr_df2k": ""}
 BOX = ("models/default.onnx", "vangogh-light.onnx")
-CACHES = ("features", "pictures", "looks")
+CACHES = ("features", "pictures", "looks", "twins")
 PATIENCE = 0.5  # seconds for counting what one folder holds
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from brainlens.core.errors import ImageError, IndexFileError
 from brainlens.core.images import read_grey
-from brainlens.data import look_store, looks
+from brainlens.data import look_store, looking, looks
 from brainlens.data.audit import audit_index
 from brainlens.data.descriptor import Array, describe, frame_of
 from brainlens.data.index import Index
 from brainlens.data.indexing import index_folders
-from brainlens.data.looks import Task, look_at
+from brainlens.data.looking import identify, look_at
+from brainlens.data.looks import Identity
 from brainlens.data.quality import measure
 from brainlens.data.sample import copy_to
 from brainlens.data.shortcut import facts, facts_of_row
@@ -45,13 +49,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Index:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are decoded, as they are."""
     names: list[str] = []
-    real = looks._picture
+    real = looks._read
 
-    def counted(task: Task) -> tuple[Array, float]:
-        names.append(task.path)
-        return real(task)
+    def counted(path: str) -> tuple[Identity, Array, float]:
+        names.append(path)
+        return real(path)
 
-    monkeypatch.setattr(looks, "_picture", counted)
+    monkeypatch.setattr(looks, "_read", counted)
     return names
 
 
@@ -162,9 +166,9 @@ def test_processes_see_what_one_process_sees(
     alone, _ = look_at(few)
     for path in cache.iterdir():
         path.unlink()
-    monkeypatch.setattr(looks, "PARALLEL", 1)
-    monkeypatch.setattr(looks, "CHUNK", 5)
-    monkeypatch.setattr(looks, "cores", lambda: 2)
+    monkeypatch.setattr(looking, "PARALLEL", 1)
+    monkeypatch.setattr(looking, "CHUNK", 5)
+    monkeypatch.setattr(looking, "cores", lambda: 2)
     together, _ = look_at(few)
     assert np.array_equal(alone.measured, together.measured, equal_nan=True)
     assert np.array_equal(alone.descriptors.codes, together.descriptors.codes)
@@ -176,9 +180,9 @@ def test_an_error_in_a_process_names_the_file(
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no picture")
     row = dataclasses.replace(sample.rows[0], path=str(bad), digest="00" * 32)
-    monkeypatch.setattr(looks, "PARALLEL", 1)
-    monkeypatch.setattr(looks, "CHUNK", 1)
-    monkeypatch.setattr(looks, "cores", lambda: 2)
+    monkeypatch.setattr(looking, "PARALLEL", 1)
+    monkeypatch.setattr(looking, "CHUNK", 1)
+    monkeypatch.setattr(looking, "cores", lambda: 2)
     with pytest.raises(ImageError, match=r"bad\.png"):
         look_at(Index((sample.rows[1], row), Path("/")))
 
@@ -197,3 +201,82 @@ def test_a_file_with_other_bytes_and_the_same_picture_is_still_the_one(
     Image.fromarray(np.zeros((160, 160), np.uint8)).save(path)
     with pytest.raises(IndexFileError, match=r"a\.png: is another picture than the one indexed"):
         look_at(Index((row,), Path("/")))
+
+
+def draw(folder: Path, *shapes: tuple[int, int], label: str = "none") -> list[Path]:
+    """PNG files of noise of these heights and widths."""
+    paths = []
+    for number, shape in enumerate(shapes):
+        path = folder / label / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(number).integers(0, 256, shape, np.uint8)
+        Image.fromarray(noise).save(path)
+        paths.append(path)
+    return paths
+
+
+def test_what_was_indexed_is_not_decoded_by_the_audit_nor_by_another_index(
+    tmp_path: Path, cache: Path, decoded: list[str]
+) -> None:
+    paths = draw(tmp_path / "scans", (160, 170), (170, 160), (180, 160))
+    copy = paths[0].with_name("copy.png")
+    copy.write_bytes(paths[0].read_bytes())
+    first = index_folders([tmp_path / "scans"], label_map={})
+    assert decoded == [str(path) for path in paths]  # a copy is not read twice
+    again = index_folders([tmp_path / "scans"], label_map={})
+    audit_index(Index(first.rows, Path("/")))
+    assert len(decoded) == len(paths)
+    assert again == first
+
+
+def test_many_files_are_kept_part_by_part(
+    tmp_path: Path, cache: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "CHUNK", 2)
+    monkeypatch.setattr(looking, "KEEP", 3)
+    paths = draw(tmp_path / "scans", *[(150, 150)] * 9)
+    told = identify(paths)
+    assert sorted(len(np.load(path)["digests"]) for path in cache.iterdir()) == [1, 4, 4]
+    decoded.clear()
+    assert identify(paths[::-1]) == told[::-1]
+    assert decoded == []
+
+
+def test_processes_identify_what_one_process_identifies_and_go_on_after_a_bad_file(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = draw(tmp_path / "scans", (150, 150), (151, 150), (152, 150))
+    bad = paths[1].with_name("bad.png")
+    bad.write_bytes(b"no picture")
+    paths.insert(1, bad)
+    alone = identify(paths)
+    for path in cache.iterdir():
+        path.unlink()
+    monkeypatch.setattr(looking, "PARALLEL", 1)
+    monkeypatch.setattr(looking, "CHUNK", 2)
+    monkeypatch.setattr(looking, "cores", lambda: 2)
+    together = identify(paths)
+    assert [str(one) for one in together] == [str(one) for one in alone]
+    assert [isinstance(one, ImageError) for one in together] == [False, True, False, False]
+
+
+def test_each_of_two_bad_files_with_the_same_bytes_is_named(tmp_path: Path, cache: Path) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+    told = identify([tmp_path / "a.png", tmp_path / "b.png", tmp_path / "absent.png"])
+    assert [one.path.name for one in told if isinstance(one, ImageError)] == [
+        "a.png", "b.png", "absent.png"
+    ]  # fmt: skip
+    assert "b.png: got content of no known image format" in str(told[1])
+
+
+@given(height=st.integers(1, 40), width=st.integers(1, 40), long=st.sampled_from([1, 100]))
+@example(height=1, width=1, long=1)
+@settings(max_examples=30, deadline=None)
+def test_a_picture_of_any_shape_can_be_looked_at(height: int, width: int, long: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (path,) = draw(Path(folder), (height * long, width))
+        (one,), seen = looks.look([str(path)])
+    assert isinstance(one, Identity)
+    assert (one.width, one.height, one.mode) == (width, height * long, "L")
+    assert len(seen) == 1
