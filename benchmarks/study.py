@@ -3,14 +3,12 @@
 Times are CPU seconds of this process, which neighbours on the machine lengthen least. One feature
 pass is every image of the index once through the frozen backbone. Nothing is run whole: pictures
 cost alike and so do epochs, so a part of each is timed and multiplied; reading files and decoding,
-which both sides need, are left out of both. `study-whole` runs L9 and factorial from an empty cache
-to their confirmation, decoding and all.
+which both sides need, are left out of both.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import tempfile
 import time
 from collections.abc import Iterable
@@ -29,14 +27,13 @@ from brainlens.classify.jobs import Job, Material, blocks
 from brainlens.classify.network import Classifier
 from brainlens.classify.plan import plan
 from brainlens.classify.training import train
-from brainlens.core.places import cache_folder, shared_folder
+from brainlens.core.places import shared_folder
 from brainlens.data.index import Index, read_index, write_index
 from brainlens.data.indexing import index_folders
 from brainlens.data.labels import parse_map
 from brainlens.data.pictures import pictures
 from brainlens.data.split import split_rows, write_record
 from brainlens.study.design import Design, read_design
-from brainlens.study.runner import run_study
 
 # Pictures that are timed, and multiplied; the light backbone is the hard case: heads cost the same.
 BACKBONES = {"efficientnet_lite0": 128, "inception_v3": 32, "vgg16": 16}
@@ -85,25 +82,6 @@ def _on(name: str, design: Design) -> Design:
     """A design on another backbone, its features pooled."""
     own = {"backbone": name, "pool": "average"}
     return dataclasses.replace(design, settings=design.settings | own)
-
-
-def measure_whole(quick: bool) -> list[dict[str, Any]]:
-    """CPU seconds of both studies from an empty cache to their confirmation."""
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        index_path = _noise(place) if quick else _scans(place)
-        index = read_index(index_path)
-        l9, full = _design("a-taguchi-l9", quick), _design("a-taguchi-factorial", quick)
-        one_pass = _pass(l9, index, "plain", None, ("train", "val", "test"))
-        small = _timed(l9, index_path, place / "l9")
-        shutil.rmtree(cache_folder() / "features")
-        large = _timed(full, index_path, place / "full")
-    return [
-        _row("L9 x 2 arms, from an empty cache to its confirmation, against a pass",
-             small, one_pass, "ratio <= 2"),
-        _row("81 rows, from an empty cache to their confirmation, against a pass",
-             large, one_pass, "ratio <= 4"),
-    ]  # fmt: skip
 
 
 def _row(what: str, ours: float, baseline: float, wanted: str) -> dict[str, Any]:
@@ -207,13 +185,6 @@ def _spent(jobs: list[Job], materials: dict[str, Material], epochs: int) -> floa
     ]
     start = time.process_time()
     train_block(own, materials, 4)
-    return time.process_time() - start
-
-
-def _timed(design: Design, index_path: Path, out: Path) -> float:
-    """CPU seconds of a whole study, from an empty feature cache to its confirmation."""
-    start = time.process_time()
-    run_study(design, index_path, out)
     return time.process_time() - start
 
 

@@ -138,10 +138,16 @@ def _digest_or_error(path: str) -> str | ImageError:
 
 
 def _each(work: Callable[[A], R], items: Sequence[A]) -> list[R]:
-    """`work` of every item, in threads: for what waits for the disk."""
+    """`work` of every item, in threads: for what waits for the disk.
+
+    Some at a time, since handing an item to a thread costs more than to hash it.
+    """
+    parts = [items[at : at + CHUNK] for at in range(0, len(items), CHUNK)]
     with ThreadPoolExecutor(cores()) as pool:
         try:
-            return list(track(pool.map(work, items), "checking", len(items)))
+            done = pool.map(lambda part: [work(item) for item in part], parts)
+            each = (result for part in done for result in part)
+            return list(track(each, "checking", len(items)))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

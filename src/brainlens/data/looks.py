@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -104,7 +103,8 @@ def join(parts: Sequence[Looks]) -> Looks:
 def bytes_of(path: str) -> bytes:
     """A file's bytes; raises ImageError where it cannot be read."""
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            return file.read()
     except OSError as error:
         raise ImageError(path, error.strerror or "an error", "a readable file") from None
 

@@ -59,7 +59,7 @@ def twins_of(pixels: Sequence[str], descriptors: Descriptors) -> list[Twin]:
     old = np.array(sorted(k for k in before if k >= 0), np.int64)
     new = np.setdiff1d(np.arange(len(pixels)), old)
     if new.size:
-        fresh = descriptors.take(new)
+        fresh = descriptors.take(new) if old.size else descriptors
         found += [Twin(int(new[t.i]), int(new[t.j]), t.r, t.symmetry) for t in find_twins(fresh)]
         if old.size:
             across = find_twins(fresh, descriptors.take(old))
