@@ -67,14 +67,15 @@ def test_an_empty_variable_counts_as_unset(checkout: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("make", [lambda path: None, lambda path: path.touch()])
-def test_weights_that_are_named_but_missing_are_an_error(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch, make: object
+@pytest.mark.parametrize("variable", ["BRAINLENS_WEIGHTS", "BRAINLENS_SHARED"])
+def test_a_folder_that_is_named_but_missing_is_an_error(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, make: object, variable: str
 ) -> None:
-    named = checkout / "weights"
+    named = checkout / "named"
     assert callable(make)
     make(named)
-    monkeypatch.setenv("BRAINLENS_WEIGHTS", str(named))
-    with pytest.raises(UserError, match=rf"\ABRAINLENS_WEIGHTS={named}: no such folder\. Unset it"):
+    monkeypatch.setenv(variable, str(named))
+    with pytest.raises(UserError, match=rf"\A{variable}={named}: no such folder\. Unset it"):
         weights_folder()
 
 

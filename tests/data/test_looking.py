@@ -260,6 +260,16 @@ def test_processes_identify_what_one_process_identifies_and_go_on_after_a_bad_fi
     assert [isinstance(one, ImageError) for one in together] == [False, True, False, False]
 
 
+def test_a_file_that_is_kept_twice_is_found_once(tmp_path: Path, cache: Path) -> None:
+    paths = draw(tmp_path / "scans", (150, 150), (160, 150))
+    one, other = (looks.look([str(path)]) for path in paths)
+    look_store.write([one, one, other])  # as when a file takes another's place meanwhile
+    rows = index_folders([tmp_path / "scans"], label_map={}).rows
+    seen, place = look_at(Index(rows, Path("/")))
+    kept = [*one.looks.measured, *other.looks.measured]
+    assert np.array_equal(seen.measured[place], kept, equal_nan=True)
+
+
 def test_each_of_two_bad_files_with_the_same_bytes_is_named(tmp_path: Path, cache: Path) -> None:
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"no picture")

@@ -43,9 +43,10 @@ def read_provenance(run: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
+        place = "RUN" if run.exists() else run  # what holds something else is no place for one
         raise RunError(
             f"{run}: is no run (provenance.json is missing). Make one: brainlens train INDEX "
-            f"-o {run}"
+            f"-o {place}"
         ) from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}). Train the run again") from None

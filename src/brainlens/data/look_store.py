@@ -135,8 +135,8 @@ def _held(wanted: set[str], names: Sequence[str]) -> Iterator[tuple[list[str], d
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
                 known = [row.tobytes().hex() for row in held["digests"]]
-                rows = [k for k, digest in enumerate(known) if digest in left]
-                arrays = {name: held[name] for name in names} if rows else {}
+                place = {digest: k for k, digest in enumerate(known) if digest in left}
+                arrays = {name: held[name] for name in names} if place else {}
             if {len(value) for value in arrays.values()} - {len(known)}:
                 raise ValueError("arrays of several lengths")
         except OSError:
@@ -145,11 +145,11 @@ def _held(wanted: set[str], names: Sequence[str]) -> Iterator[tuple[list[str], d
             say(f"{path}: is damaged; the images in it are looked at anew")
             path.unlink(missing_ok=True)
             continue
-        if rows:
-            found = [known[k] for k in rows]
-            left.difference_update(found)
-            part = slice(None) if len(rows) == len(known) else np.array(rows)
-            yield found, {name: value[part] for name, value in arrays.items()}
+        if place:
+            left -= place.keys()
+            whole = len(place) == len(known)
+            part = slice(None) if whole else np.array(list(place.values()))
+            yield list(place), {name: value[part] for name, value in arrays.items()}
 
 
 def _raw(digests: Sequence[str]) -> Array:

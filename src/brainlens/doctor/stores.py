@@ -145,12 +145,11 @@ def _recorded(name: str) -> str:
 
 def place_findings() -> list[Finding]:
     """The shared folder, the caches and how large they are, the room that is left."""
-    shared, cache = shared_folder(), cache_folder()
-    there = shared is not None and shared.is_dir()
-    found = [
-        Finding("places", "shared folder", "ok" if there or not shared else "note",
-                f"{shared}{'' if there else ': no such folder'}" if shared else "none")
-    ]  # fmt: skip
+    cache = cache_folder()
+    try:
+        found = [Finding("places", "shared folder", "ok", str(shared_folder() or "none"))]
+    except UserError as error:
+        found = [Finding("places", "shared folder", "wrong", str(error), "unset BRAINLENS_SHARED")]
     for name, folder in [(f"cache of {one}", cache / one) for one in CACHES] + [
         ("cache of the hub", hub_cache())
     ]:
