@@ -24,6 +24,13 @@ from tests.core.picture_files import (
 # Formats and modes
 
 
+def test_a_jpeg_may_be_decoded_small_but_not_smaller_than_asked_for() -> None:
+    data = encoded(picture("L", width=600, height=512), "JPEG")
+    assert open_image(data, least=192).size == (300, 256)
+    assert open_image(data, least=257).size == (600, 512)
+    assert open_image(encoded(picture("L", width=600, height=512), "PNG"), least=9).width == 600
+
+
 @pytest.mark.parametrize(("kind", "mode"), COMBINATIONS)
 def test_every_format_and_mode_keeps_its_own_mode_and_becomes_grey(
     tmp_path: Path, kind: str, mode: str

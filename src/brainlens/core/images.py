@@ -33,12 +33,14 @@ _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
 def open_image(
-    source: Path | bytes, *, name: str = "", pixel_limit: int = PIXEL_LIMIT
+    source: Path | bytes, *, name: str = "", pixel_limit: int = PIXEL_LIMIT, least: int = 0
 ) -> Image.Image:
     """Load the first frame of an image, upright, in the file's own mode.
 
     `name` stands for the file in errors. `pixel_limit` (width x height) is held against the header,
-    before anything is decoded; Pillow's own limit of 179 million stays in force above it.
+    before anything is decoded; Pillow's own limit of 179 million stays in force above it. With
+    `least` a JPEG may be decoded at a half, a quarter or an eighth of its size, which takes less
+    time, but at no fewer than so many pixels a side.
     """
     name = name or (str(source) if isinstance(source, Path) else "image")
     _silence_pillow()
@@ -48,6 +50,8 @@ def open_image(
         try:
             image = Image.open(stream, formats=_FORMATS)
             _check_size(image, name, pixel_limit)
+            if least:
+                image.draft(None, (least, least))
             image.load()
             _turn_upright(image)
         except ImageError:

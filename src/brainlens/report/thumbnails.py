@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from brainlens.core.errors import ImageError
-from brainlens.core.images import read_grey
+from brainlens.core.images import open_image, to_grey
 from brainlens.data import symmetry
 
 SIDE = 96  # pixels of the longer side
@@ -57,7 +57,7 @@ class Thumbnails:
 def _small(file: Path) -> Image.Image | None:
     """The file's picture at most SIDE pixels a side; None where it can no longer be read."""
     try:
-        image = Image.fromarray(read_grey(file))
+        image = Image.fromarray(to_grey(open_image(file, least=2 * SIDE)))
     except ImageError:
         return None  # a page that lacks one picture says so, and is better than no page
     image.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
