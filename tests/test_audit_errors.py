@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from brainlens.cli import commands
 from brainlens.core.errors import ImageError, IndexFileError, OutputError
+from brainlens.data import looks
 
 
 def run(*words: str) -> str:
@@ -65,14 +67,13 @@ def test_an_unreadable_folder_is_named(scans: Path, monkeypatch: pytest.MonkeyPa
 
 def test_an_unreadable_image_is_named(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("index", "scans")
-    real = Path.read_bytes
 
-    def denied(path: Path) -> bytes:
-        if path.name == "3.png":
+    def denied(path: str, *how: Any, **more: Any) -> Any:
+        if path.endswith("3.png"):
             raise PermissionError(13, "Permission denied")
-        return real(path)
+        return open(path, *how, **more)
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr(looks, "open", denied, raising=False)
     with pytest.raises(ImageError, match=r"3\.png: got Permission denied; expected a readable"):
         run("audit", "index.csv")
 
