@@ -21,7 +21,7 @@ from benchmarks.machine import machine
 from brainlens.core.errors import UserError, nearest
 from brainlens.core.places import shared_folder
 from brainlens.core.provenance import now, versions
-from brainlens.report.tables import aligned
+from brainlens.report.columns import aligned
 
 # Each is a function of a module here: whether to be quick in, rows out.
 BENCHMARKS = {

@@ -27,7 +27,7 @@ from brainlens.data.answers import plain_findings
 from brainlens.data.index import read_index
 from brainlens.data.preprocess import Array
 from brainlens.metrics.judgement import judge
-from brainlens.report.tables import aligned
+from brainlens.report.columns import aligned
 from tools.box_results import both_ways, volume_slices
 
 # Of the evidence, of the whole picture and a constant for a tumour; of both for its kind.

@@ -26,7 +26,7 @@ from brainlens.data.index import Index, read_index
 from brainlens.data.preprocess import Array, Preprocessing
 from brainlens.deploy.classifier import Classifier
 from brainlens.metrics.temperature import softmax
-from brainlens.report.tables import aligned
+from brainlens.report.columns import aligned
 
 BACKGROUND = "none"
 

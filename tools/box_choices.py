@@ -24,7 +24,7 @@ from brainlens.data.preprocess import Array
 from brainlens.deploy.classifier import Classifier
 from brainlens.metrics.novelty import distances, novelty, threshold
 from brainlens.metrics.temperature import softmax
-from brainlens.report.tables import aligned
+from brainlens.report.columns import aligned
 from tools.box_results import stranger_pictures
 
 KEPT = 0.98

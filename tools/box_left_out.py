@@ -24,7 +24,7 @@ from brainlens.core.provenance import now, versions
 from brainlens.data.index import Row, read_index, write_index
 from brainlens.data.pictures import pictures
 from brainlens.metrics.judgement import judge as judged
-from brainlens.report.tables import aligned
+from brainlens.report.columns import aligned
 
 NONE = "none"
 

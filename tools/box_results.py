@@ -33,7 +33,7 @@ from brainlens.data.scans import Picture, read_pictures
 from brainlens.data.studies import in_context
 from brainlens.deploy.classifier import Classifier
 from brainlens.metrics.judgement import judge
-from brainlens.report.tables import aligned
+from brainlens.report.columns import aligned
 
 SHARED = Path(os.environ.get("BRAINLENS_SHARED", "../shared"))
 CLEAR = 3  # slices from any tumour, and a slice counts as free of it

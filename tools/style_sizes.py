@@ -9,7 +9,7 @@ from brainlens.generative.cyclegan import build
 from brainlens.generative.styleconfig import StyleConfig, generator_shape
 from brainlens.generative.stylescore import macs
 from brainlens.recipes import read_recipe
-from brainlens.report.tables import aligned
+from brainlens.report.columns import aligned
 
 SIDE = 256  # pixels
 

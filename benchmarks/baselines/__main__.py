@@ -34,7 +34,7 @@ from brainlens.core.places import weights_folder
 from brainlens.core.provenance import now
 from brainlens.data.index import SPLITS, Index, Row, read_index, write_index
 from brainlens.metrics.judgement import judge
-from brainlens.report.tables import aligned
+from brainlens.report.columns import aligned
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parents[1] / "docs" / "results" / "baselines"

@@ -127,8 +127,8 @@ def study(
     resume: bool, allow_leaks: bool, overwrite: bool,
 ) -> None:  # fmt: skip
     """Try the settings of DESIGN, and say what matters. DESIGN: a TOML file or a recipe."""
+    from brainlens.report.columns import aligned
     from brainlens.report.studied import summary, verdict
-    from brainlens.report.tables import aligned
     from brainlens.study.design import read_design
     from brainlens.study.runner import run_study
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from brainlens.core.allocator import keep_freed_memory
 from brainlens.core.errors import IndexFileError
 from brainlens.data.descriptor import Descriptors
 from brainlens.data.grouping import name_groups
@@ -86,6 +87,7 @@ def audit_index(
 
     Raises IndexFileError where an image has moved or changed since it was indexed.
     """
+    keep_freed_memory()  # twins and the shortcut check take and free the same tens of MB
     for each in (index, against):
         if isinstance(each, Index):
             _check_places(each)

@@ -98,13 +98,17 @@ def _best(
     balance = _balance(y, classes)[:, None, None]
     gains = np.empty((t * nodes, slots, BINS))
     place = ((y * t + np.arange(t)[:, None]) * nodes + node) * BINS
+    drawn = times.ravel().astype(np.float64)
     for slot in range(slots):
         cell = place + _values(bins, node, asked[:, :, slot])
-        table = np.bincount(cell.ravel(), times.ravel(), classes * t * nodes * BINS)
-        left = table.reshape(classes, t * nodes, BINS).cumsum(2)
+        table = np.bincount(cell.ravel(), drawn, classes * t * nodes * BINS)
+        left: Floats = table.reshape(classes, t * nodes, BINS).astype(np.float64, copy=False)
+        np.cumsum(left, axis=2, out=left)
         right = left[:, :, -1:] - left
         fits = np.minimum(left.sum(0), right.sum(0)) >= LEAST
-        purity = _purity(left * balance) + _purity(right * balance)
+        left *= balance  # in place: most of the time goes into moving these tables
+        right *= balance
+        purity = _purity(left) + _purity(right)
         gains[:, slot] = np.where(fits, purity - purity[:, -1:], 0)  # the last bin: no split
     flat = gains.reshape(t, nodes, slots * BINS)
     best = flat.argmax(2)[:, :, None]
@@ -114,19 +118,27 @@ def _best(
 
 
 def _purity(held: Floats) -> Floats:
-    """Weight less Gini's impurity times weight, of nodes that hold these classes (K, ...)."""
-    return np.asarray((held * held).sum(0) / np.maximum(held.sum(0), 1e-12))
+    """Weight less Gini's impurity times weight, of nodes that hold these classes (K, n, b)."""
+    return np.asarray(np.einsum("knb,knb->nb", held, held) / np.maximum(held.sum(0), 1e-12))
 
 
 def _values(bins: Integers, node: Integers, feature: Integers) -> Integers:
     """The bin (T, N) of the feature that each image's node asks for."""
-    asked = np.take_along_axis(feature, node, 1)
-    return np.asarray(np.take_along_axis(bins, asked[:, :, None], 2)[:, :, 0])
+    _, n, features = bins.shape
+    own = bins if bins.strides[0] else bins[:1]  # one table that all trees see
+    image = np.arange(len(own))[:, None] * n + np.arange(n)
+    return np.asarray(own.ravel().take(image * features + _of_node(feature, node)))
+
+
+def _of_node(values: Integers, node: Integers) -> Integers:
+    """The value (T, N) of each image's node, of values (T, nodes)."""
+    trees, nodes = values.shape
+    return np.asarray(values.ravel().take(np.arange(trees)[:, None] * nodes + node))
 
 
 def _next(bins: Integers, node: Integers, feature: Integers, limit: Integers) -> Integers:
     """The node of each image one level down, (T, N)."""
-    right = _values(bins, node, feature) > np.take_along_axis(limit, node, 1)
+    right = _values(bins, node, feature) > _of_node(limit, node)
     return np.asarray(2 * node + right)
 
 

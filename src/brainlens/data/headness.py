@@ -70,8 +70,10 @@ def _ground(tiles: Floats) -> Floats:
 def _middle(tiles: Floats) -> Floats:
     """(N,) the median of the inner half."""
     quarter = TILE // 4
-    inner = tiles[:, quarter:-quarter, quarter:-quarter].reshape(len(tiles), (TILE // 2) ** 2)
-    return np.median(inner, axis=1).astype(np.float64)
+    n = (TILE // 2) ** 2
+    inner = tiles[:, quarter:-quarter, quarter:-quarter].reshape(len(tiles), n)
+    pair = n // 2 - 1, n // 2  # an even number; `np.median` would load np.ma, for nothing
+    return np.asarray(np.partition(inner, pair, axis=1)[:, pair].mean(1), np.float64)
 
 
 def _ellipse(masks: Mask) -> tuple[Floats, Floats]:

@@ -29,9 +29,11 @@ _MADE_BY = (
     "brainlens.core.images",
     "brainlens.data.descriptor",
     "brainlens.data.glyphs",
+    "brainlens.data.headness",
     "brainlens.data.looks",
     "brainlens.data.measures",
     "brainlens.data.quality",
+    "brainlens.data.shortcut",
     "brainlens.data.shrinking",
 )
 _DESCRIPTOR = ("codes", "windows", "slopes", "thumbs", "frames")  # of a look: never compact

@@ -1,7 +1,7 @@
 """Owns preprocessing: a grey picture of any size in, the network's input out.
 
 Built once at training, stored with the weights, embedded in every export, and used by evaluation,
-the command line and the web app alike. NumPy and Pillow alone: serving needs no torch.
+the command line and the web app alike. No torch: serving needs none.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Fit = Literal["stretch", "pad"]
 Array = np.ndarray[Any, Any]
 
 _CONTENT = 0.08  # of the 99th percentile: brighter than this is head, darker is air
+_SHARE = 0.02  # of a line that is head, at least
 _MARGIN = 0.02  # of the content's longer side, kept around it
 
 
@@ -135,12 +136,16 @@ def quantile(grey: Array, share: float) -> float:
 
 def content_box(grey: Array) -> tuple[int, int, int, int]:
     """Top, bottom, left and right of what is no dark border, as slices take them."""
-    bright = grey > max(6.0, _CONTENT * quantile(grey, 0.99))
-    rows = np.flatnonzero(bright.mean(1) > 0.02)
-    columns = np.flatnonzero(bright.mean(0) > 0.02)
+    import cv2
+
+    bright = (grey > max(6.0, _CONTENT * quantile(grey, 0.99))).view(np.uint8)
+    down, across = (cv2.reduce(bright, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S) for axis in (1, 0))
+    height, width = grey.shape
+    rows = np.flatnonzero(down.ravel() / width > _SHARE)
+    columns = np.flatnonzero(across.ravel() / height > _SHARE)
     if rows.size < 8 or columns.size < 8:
-        return 0, grey.shape[0], 0, grey.shape[1]
+        return 0, height, 0, width
     margin = round(_MARGIN * max(np.ptp(rows), np.ptp(columns)))
     top, left = max(0, int(rows[0]) - margin), max(0, int(columns[0]) - margin)
-    bottom = min(grey.shape[0], int(rows[-1]) + 1 + margin)
-    return top, bottom, left, min(grey.shape[1], int(columns[-1]) + 1 + margin)
+    bottom = min(height, int(rows[-1]) + 1 + margin)
+    return top, bottom, left, min(width, int(columns[-1]) + 1 + margin)

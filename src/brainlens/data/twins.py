@@ -9,6 +9,7 @@ Memory beyond the descriptors: a few tens of MB for each core, whatever N.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from brainlens.data.laying import CHUNK, TWIN, chunks, lay, turned_windows
 
 Array = np.ndarray[Any, Any]
 
+_SWITCH = 1e-4  # seconds
 NEAR_CODE, SAME_MARKS = 0.95, 0.92  # cosine, and share of equal signs, of a compact twin
 
 
@@ -82,19 +84,24 @@ def find_twins(one: Descriptors, other: Descriptors | None = None) -> list[Twin]
 def _each(of_block: Callable[[int], list[Twin]], places: Sequence[int]) -> Iterator[list[Twin]]:
     """The twins of every block, blocks side by side, the longest search first.
 
-    The many small products of one gain nothing from threads of their own.
+    The many small products of one gain nothing from threads of their own. They take less than the
+    5 ms after which Python usually lets another thread go on, so it is asked to do so sooner.
     """
     from threadpoolctl import threadpool_limits
 
     if min(cores(), len(places)) < 2:
         yield from track(map(of_block, places), "comparing", len(places))
         return
+    usual = sys.getswitchinterval()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(cores()) as pool:
+        sys.setswitchinterval(_SWITCH)
         try:
             yield from track(pool.map(of_block, places), "comparing", len(places))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+        finally:
+            sys.setswitchinterval(usual)
 
 
 def thresholds() -> dict[str, float]:
@@ -121,7 +128,7 @@ def _marked(one: Descriptors, second: Descriptors, pairs: Pairs) -> Iterator[Twi
     pairs = pairs[pairs.score >= NEAR_CODE]
     assert one.frames is not None
     assert second.marks is not None
-    for few in chunks(pairs, 4 * CHUNK):
+    for few in chunks(pairs, 2 * CHUNK):
         scale, shift = few.maps[:, ::2], few.maps[:, 1::2]
         theirs = turned_windows(second.windows, few).reshape(-1, 2, 2)
         heads = (theirs - shift[:, :, None]) / scale[:, :, None]

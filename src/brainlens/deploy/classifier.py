@@ -7,6 +7,7 @@ preprocessing, temperature, conformal scores and the bank come from the file's o
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ class Classifier:
 
         if not path.is_file():
             raise RunError(f"{path}: no such file; expected an export. Make one: brainlens export")
-        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.path = path
         quiet = onnxruntime.SessionOptions()
         quiet.log_severity_level = 4
         quiet.intra_op_num_threads = threads
@@ -66,6 +67,11 @@ class Classifier:
                 f"{path}: is no export of a classifier ({reason}). Make one: brainlens export RUN "
                 "-o model.onnx"
             ) from None
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the export, asked for by reports only."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def _understand(self, meaning: dict[str, Any]) -> None:
         """Take over what the metadata says; raises KeyError, ValueError or RunError."""

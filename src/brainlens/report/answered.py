@@ -16,7 +16,7 @@ from typing import Any
 
 from brainlens.data.answers import Answer, Finding
 from brainlens.data.studies import Study
-from brainlens.report.tables import aligned
+from brainlens.report.columns import aligned
 
 SHOWN = 5  # slices of a study in the table
 

@@ -18,6 +18,7 @@ import numpy as np
 from brainlens.core.errors import UserError
 from brainlens.metrics.comparison import Difference, compare, holm, shown
 from brainlens.report.artefacts import read_csv
+from brainlens.report.columns import aligned
 
 _COLUMNS = ("digest", "group", "label", "predicted")
 _ALPHA = 0.05
@@ -143,8 +144,6 @@ def _p(value: float) -> str:
 
 def summary(pairs: Sequence[Pair]) -> str:
     """The pairs on the terminal."""
-    from brainlens.report.tables import aligned  # brings torch, which a page does without
-
     table = aligned([list(HEAD), *(cells(pair) for pair in pairs)])
     return f"{pairs[0].images} test images; p by Holm over {len(pairs)} pairs\n\n{table}"
 

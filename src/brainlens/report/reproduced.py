@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from brainlens.core.progress import duration
 from brainlens.report.artefacts import CURVES, Document, need, pick, read_json
+from brainlens.report.columns import aligned
 from brainlens.report.facts import NONE, facts, plain
 from brainlens.report.severity import severities
 from brainlens.report.trained import learning_curves
@@ -107,8 +108,6 @@ def table(document: Document) -> tuple[list[str], list[list[str]]]:
 
 def summary(document: Document) -> str:
     """The table on the terminal, with its notes."""
-    from brainlens.report.tables import aligned  # brings torch, which a page does without
-
     head, rows = table(document)
     shown = [row for row in rows if ": " not in row[0] or row[0].startswith("images")]
     notes = [f"- {note}" for note in document["notes"]]

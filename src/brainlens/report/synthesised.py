@@ -12,9 +12,9 @@ from typing import Any
 from markupsafe import Markup
 
 from brainlens.report.artefacts import Document, Estimate, need, pick, read_json
+from brainlens.report.columns import aligned
 from brainlens.report.facts import NONE, facts, plain, protocol
 from brainlens.report.forest import differences
-from brainlens.report.tables import aligned
 
 View = dict[str, Any]
 FIGURES = {

@@ -9,19 +9,9 @@ from typing import Any
 from brainlens.data.index import counts
 from brainlens.data.indexing import Indexed
 from brainlens.data.split import SplitRecord
+from brainlens.report.columns import aligned
 
 FEW = 10  # test images of a class, below which a share of them says little
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of cells as lines: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        first, *others = zip(row, widths, strict=True)
-        cells = [first[0].ljust(first[1]), *(text.rjust(width) for text, width in others)]
-        lines.append("   ".join(cells).rstrip())
-    return "\n".join(lines)
 
 
 def index_summary(found: Indexed) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +38,7 @@ class Sight:
         """
         self.model = Classifier(path, threads=1)
         self.name = path.name
-        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.digest = self.model.digest  # now: the file may be replaced while it serves
         self.labels = tuple(self.model.labels)
         self.healthy = BACKGROUND if BACKGROUND in self.labels else ""
 
