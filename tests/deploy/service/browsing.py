@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.deploy.service.conftest import Server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright runs a loop, beside which no other test may run one
 def browser() -> Iterator[Any]:
     """Debian's Chromium."""
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -30,7 +30,7 @@ def browser() -> Iterator[Any]:
         one.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def screen(browser: Any) -> Iterator[Any]:
     """A desk's screen, for one test after the other."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
