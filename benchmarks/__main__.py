@@ -86,6 +86,8 @@ def run(name: str, quick: bool) -> None:
     module, _, function = BENCHMARKS[name].partition(".")
     measure = getattr(importlib.import_module(f"benchmarks.{module}"), function)
     start = time.perf_counter()
+    # The commands that are timed have bytecode at hand, as where pip installed the package.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as cache:
         os.environ["BRAINLENS_CACHE"] = cache
         rows = measure(quick)

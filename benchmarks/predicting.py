@@ -6,7 +6,6 @@ Keras script. Pictures are the embedded sample's, repeated.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -171,7 +170,5 @@ def _cold(file: Path, times: int) -> dict[str, Any]:
 
 
 def _process(command: list[str]) -> None:
-    """With bytecode kept, as it is where pip installs a package; the first turn makes it."""
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as place:
-        subprocess.run(command, check=True, capture_output=True, cwd=place, env=kept)
+        subprocess.run(command, check=True, capture_output=True, cwd=place)

@@ -21,7 +21,7 @@ from brainlens.data.registration import align
 Array = np.ndarray[Any, Any]
 
 TWIN = 0.98  # correlation at 128 x 128 from which two pictures are one
-CHUNK = 64  # pairs laid on each other at once
+CHUNK = 32  # pairs laid on each other at once
 THUMB_R = 0.96  # least r of thumbs as they are, before frames are correlated as they are
 RECOLOURED_R = 0.98  # the same, before frames are correlated up to a tone curve
 START_R, ALIGNED_R = 0.85, 0.945  # least r of thumbs before and after a first alignment
@@ -91,7 +91,7 @@ def _thumb_r(one: Descriptors, second: Descriptors, pairs: Pairs) -> Array:
     """Correlations (P,) of thumbs as they are, but for the symmetry."""
     parts = [
         _r(_pick(one.thumbs, part.i), _turned(second.thumbs, part))
-        for part in chunks(pairs, 2 * CHUNK)
+        for part in chunks(pairs, 4 * CHUNK)
     ]
     return np.concatenate([np.zeros(0), *parts])
 
@@ -100,7 +100,7 @@ def _plain(one: Descriptors, second: Descriptors, pairs: Pairs) -> Found:
     """Twins whose whole frames correlate as they are, but for the symmetry."""
     parts = [
         _r(_pick(one.frames, few.i), _turned(second.frames, few))
-        for few in chunks(pairs, CHUNK // 8)
+        for few in chunks(pairs, CHUNK // 4)
     ]
     r = np.concatenate([np.zeros(0), *parts])
     return Found(pairs[r >= TWIN], r[r >= TWIN])
@@ -108,7 +108,7 @@ def _plain(one: Descriptors, second: Descriptors, pairs: Pairs) -> Found:
 
 def _measured(one: Descriptors, second: Descriptors, pairs: Pairs) -> Found:
     """Twins among the pairs once they are aligned; of two rows of a pair the better one first."""
-    parts = [_sifted(one, second, few) for few in chunks(pairs, 2 * CHUNK)]
+    parts = [_sifted(one, second, few) for few in chunks(pairs, 4 * CHUNK)]
     if not parts:
         return Found(pairs, np.zeros(0))
     pairs, laid = _joined(parts)

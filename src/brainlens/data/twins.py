@@ -128,7 +128,7 @@ def _marked(one: Descriptors, second: Descriptors, pairs: Pairs) -> Iterator[Twi
     pairs = pairs[pairs.score >= NEAR_CODE]
     assert one.frames is not None
     assert second.marks is not None
-    for few in chunks(pairs, 2 * CHUNK):
+    for few in chunks(pairs, 4 * CHUNK):
         scale, shift = few.maps[:, ::2], few.maps[:, 1::2]
         theirs = turned_windows(second.windows, few).reshape(-1, 2, 2)
         heads = (theirs - shift[:, :, None]) / scale[:, :, None]
