@@ -39,7 +39,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     bare: list[tuple[float, float]] = []
     waits: list[float] = []
     busy, answered = 0.0, 0  # seconds of the processor that server and clients took, for so many
-    with tempfile.TemporaryDirectory() as folder, _server(model, Path(folder)) as (url, process):
+    with tempfile.TemporaryDirectory() as folder, serving(model, Path(folder)) as (url, process):
         asyncio.run(_load(url, files, 1.0))  # warm
         for _ in range(rounds):
             bare.append(_bare(model, seconds))
@@ -69,7 +69,7 @@ def measure_soak(quick: bool) -> list[dict[str, Any]]:
     """Memory over minutes of load, from when the server's store of pictures is full."""
     seconds = float(os.environ.get("BRAINLENS_BENCH_SOAK", 2 if quick else 60))
     files = _files()
-    with tempfile.TemporaryDirectory() as folder, _server(_model(), Path(folder)) as (url, process):
+    with tempfile.TemporaryDirectory() as folder, serving(_model(), Path(folder)) as (url, process):
         asyncio.run(_load(url, files, 1.0 if quick else 20.0))
         before = _memory(process)
         _, answered = asyncio.run(_load(url, files, seconds))
@@ -92,7 +92,7 @@ def _model() -> Path:
 
 
 @contextmanager
-def _server(model: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(model: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`brainlens serve` on a free port, ready."""
     import socket
 
