@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from brainlens.core.errors import IndexFileError, OutputError
+from brainlens.data import symmetry
 from brainlens.data.audit import Audit, audit_index
 from brainlens.data.audit_file import audit_file
+from brainlens.data.hashes import load_hashes, save_hashes
 from brainlens.data.index import Index, read_index, write_index
 from brainlens.data.indexing import index_folders
 from brainlens.data.leakage import Leak, exclude, leak_table
@@ -159,6 +161,65 @@ def test_another_index_is_searched_for_turned_pictures_and_their_labels(
     assert pair.r >= 0.98
     assert pair.transform == "turned by 90 clockwise"
     assert any(row.path in conflict.paths for conflict in against.conflicts)
+
+
+def test_a_pair_of_twins_leaks_whichever_of_the_two_is_tested(audit: Audit) -> None:
+    pair = audit.pairs[0]
+    rows = {row.path: row for row in audit.rows}
+    for one, other in ((pair.one, pair.other), (pair.other, pair.one)):
+        for tested, seen in ((one, other), (other, one)):
+            split = [
+                dataclasses.replace(rows[path], split="test" if path == tested else "train")
+                for path in (one, other)
+            ]
+            found = audit_index(Index(tuple(split), audit.source.folder))
+            assert found.sides == "split"
+            (leak,), (twin,) = found.leaks, found.pairs
+            assert (leak.path, leak.kind, leak.seen) == (tested, "twin", seen)
+            assert 1 >= twin.r >= 0.98
+            assert twin.transform in symmetry.NAMES
+
+
+def test_names_of_groups_of_two_indexes_have_nothing_to_do_with_each_other(audit: Audit) -> None:
+    one, other = [row for row in audit.rows if row.label == "none"][:2]
+    one, other = (dataclasses.replace(row, group="7") for row in (one, other))
+    rest = Index((other,), audit.source.folder)
+    against = audit_index(Index((one,), audit.source.folder), against=rest).against
+    assert against is not None
+    assert against.leaks == ()
+
+
+def test_what_the_audit_holds_fits_together(audit: Audit) -> None:
+    assert audit.sides == "none"
+    assert audit.pixels == tuple(dict.fromkeys(row.pixel_digest for row in audit.rows))
+    assert len(audit.descriptors) == len(audit.pixels)
+    assert all(pair.transform in symmetry.NAMES for pair in audit.pairs)
+    assert audit.recognised is None
+
+
+def test_the_shortcut_check_follows_the_seed_and_says_why_there_is_none(audit: Audit) -> None:
+    assert audit.shortcut is not None
+    assert audit.shortcut.images == len(audit.rows)
+    assert audit.shortcut_note == ""
+    assert audit_index(audit.source, seed=0).shortcut == audit.shortcut
+    assert audit_index(audit.source, seed=1).shortcut != audit.shortcut
+    alike = tuple(row for row in audit.source.rows if row.label == "none")
+    alone = audit_index(Index(alike, audit.source.folder))
+    assert alone.shortcut is None
+    assert "expected two classes or more" in alone.shortcut_note
+
+
+def test_what_a_known_set_calls_otherwise_is_a_conflict(audit: Audit, tmp_path: Path) -> None:
+    held = [row for row in audit.rows if row.label == "glioma"][:3]
+    there = [dataclasses.replace(row, label="none", path=f"sartaj/{row.path}") for row in held]
+    number = [audit.pixels.index(row.pixel_digest) for row in held]
+    file = tmp_path / "set.npz"
+    save_hashes(file, there, [row.pixel_digest for row in held], audit.descriptors.take(number))
+    found = audit_index(Index(tuple(held), audit.source.folder), known=load_hashes(file))
+    assert found.recognised is not None
+    assert [one.path for one in found.recognised.images] == [row.path for row in held]
+    told = [conflict for conflict in found.conflicts if conflict.kind == "known to sartaj"]
+    assert [conflict.labels for conflict in told] == [("glioma", "none")] * 3
 
 
 def test_a_tumour_of_unknown_kind_contradicts_no_kind_of_tumour() -> None:
