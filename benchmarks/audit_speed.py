@@ -4,7 +4,8 @@ Needs the shared scans ($BRAINLENS_SHARED). Merely decoding is a Pillow loop ove
 user would write it, that makes each a grey array and keeps none: in one process, or dealt over as
 many as a look starts. `index` looks at every file, and `audit` after it at none; an audit of an
 index that was made elsewhere looks itself. The commands are whole processes, imports, cache and
-page included.
+page included, and so is the script that they are held against; the loop alone, without the script's
+start, stands beside it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ Rows = list[dict[str, Any]]
 Spent = tuple[float, float]  # seconds of processor, children included, and of the clock
 Loops = dict[str, Spent]  # by the words that name them
 LOOP = "a Pillow loop"
+SCRIPT = "a script with a Pillow loop"
+_SCRIPT = """
+import sys
+import numpy as np
+from PIL import Image, ImageOps
+for file in sys.stdin.read().splitlines():
+    with Image.open(file) as image:
+        np.asarray(ImageOps.exif_transpose(image).convert("L"))
+"""
 MORE = 100  # images added to an audited index
 WANTED = 1.5
 
@@ -116,11 +126,13 @@ def _parts(index: Index, loops: Loops) -> Rows:
 
 def _commands(root: Path, index: Index, more: int, loops: Loops, rounds: int) -> Rows:
     """`brainlens index` and `audit` as processes, by the clock, against the loops."""
-    names = ("index", "audit", "index again", "audit again", "elsewhere", "more")
+    names = (SCRIPT, "index", "audit", "index again", "audit again", "elsewhere", "more")
+    files = "\n".join(str(index.file(row)) for row in index.rows)
     spent: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
+            spent[SCRIPT].append(_process(place, [sys.executable, "-c", _SCRIPT], files))
             for again in ("", " again"):
                 made = _command(place, "cache", "index", str(root), "-o", "all.csv")
                 spent[f"index{again}"].append(made)
@@ -129,20 +141,21 @@ def _commands(root: Path, index: Index, more: int, loops: Loops, rounds: int) ->
             spent["elsewhere"].append(_command(place, "other", "audit", "part.csv"))
             spent["more"].append(_command(place, "other", "audit", "all.csv"))
     middle = {name: statistics.median(found) for name, found in spent.items()}
-    clocks = {name: clock for name, (_, clock) in loops.items()}
+    clocks = {SCRIPT: middle[SCRIPT]} | {name: clock for name, (_, clock) in loops.items()}
     what = f"{len(index.rows):,} images"
     both = middle["index"] + middle["audit"]
     rows = []
     for name, clock in clocks.items():
         rows += [
-            _row(f"brainlens audit, {what}, against {name}", middle["audit"], clock, WANTED),
+            _row(f"brainlens audit, {what}, against {name}", middle["audit"], clock,
+                 WANTED if name == SCRIPT else None),
             _row(f"brainlens index, {what}, against {name}", middle["index"], clock, None),
             _row(f"index and audit together, against {name}", both, clock, None),
-        ]
+        ]  # fmt: skip
     elsewhere = f"brainlens audit of an index made elsewhere, {len(index.rows) - more:,} images"
     return [
         *rows,
-        _row(f"{elsewhere}, against {LOOP}", middle["elsewhere"], clocks[LOOP], None),
+        _row(f"{elsewhere}, against {SCRIPT}", middle["elsewhere"], clocks[SCRIPT], None),
         _row("brainlens index again, against before", middle["index again"], middle["index"], None),
         _row("brainlens audit again, against before", middle["audit again"], middle["audit"], None),
         _row(f"brainlens audit, {more} images more, against an audit of the rest from cold",
@@ -152,10 +165,17 @@ def _commands(root: Path, index: Index, more: int, loops: Loops, rounds: int) ->
 
 def _command(folder: Path, cache: str, *words: str) -> float:
     """Seconds by the clock of one command, its cache in the folder."""
-    environment = os.environ | {"BRAINLENS_CACHE": str(folder / cache)}
     whole = [sys.executable, "-m", "brainlens.cli", *words, "--overwrite"]
+    return _process(folder, whole, BRAINLENS_CACHE=str(folder / cache))
+
+
+def _process(folder: Path, words: list[str], told: str = "", **more: str) -> float:
+    """Seconds by the clock of a process in the folder, told something and with more environment."""
     start = time.perf_counter()
-    subprocess.run(whole, check=True, capture_output=True, cwd=folder, env=environment)
+    subprocess.run(
+        words, check=True, capture_output=True, cwd=folder, env=os.environ | more, input=told,
+        text=True,
+    )  # fmt: skip
     return time.perf_counter() - start
 
 
