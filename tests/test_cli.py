@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
+from brainlens.data.index import COLUMNS
 from tests.classify.conftest import draw
 
 FAST = ["--set", "backbone=cnn_c", "--set", "size=32", "--set", "hidden=[8]", "--set", "epochs=1",
@@ -191,3 +192,23 @@ def test_every_recipe_resolves() -> None:
             plan(design.run(design.levels(0), next(iter(design.arms)), 0))
         else:
             plan(resolve(TrainConfig, read_recipe(name)), ["glioma", "none"])
+
+
+@pytest.mark.parametrize("words", [("train",), ("study", "a-taguchi-l9")])
+def test_an_index_without_a_split_is_refused_before_torch_is_loaded(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    row = "a.png,none,d,p,9,9,L,g,,,real,"
+    (tmp_path / "all.csv").write_text(f"{','.join(COLUMNS[:12])}\n{row}\n", "utf-8")
+    script = (
+        "import sys; from brainlens.cli import main\n"
+        "try: main()\n"
+        "finally: assert 'torch' not in sys.modules"
+    )
+    command = [sys.executable, "-c", script, *words, "all.csv", "-o", "run"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(
+        "all.csv: has no train images. Split it first: brainlens split all.csv"
+    )
+    assert not (tmp_path / "run").exists()

@@ -40,7 +40,7 @@ from brainlens.data.crosscheck import groups_certificate
 from brainlens.data.index import Index, Row, counts, read_index, write_index
 from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Preprocessing
-from brainlens.data.split import read_record
+from brainlens.data.split import check_sides, read_record
 from brainlens.data.synthetic import with_extra
 
 
@@ -200,11 +200,7 @@ def _refuse_unfinished(run: Path) -> None:
 
 def check_rows(rows: dict[str, list[Row]], index_path: Path, partial: str = "") -> list[str]:
     """The labels to learn, in order; refuses an index that cannot be trained on."""
-    for split in ("train", "val"):
-        if not rows[split]:
-            raise SplitError(
-                f"{index_path}: has no {split} images. Split it first: brainlens split {index_path}"
-            )
+    check_sides(rows, index_path)
     labels = sorted({row.label for row in rows["train"]} - {partial})
     if len(labels) < 2:
         raise SplitError(f"{index_path}: trains on one class only ({labels[0]}); expected two")

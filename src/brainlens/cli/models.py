@@ -12,6 +12,15 @@ from brainlens.core.progress import duration, say
 _FILE = click.Path(path_type=Path)
 
 
+def _check_split(index: Path) -> None:
+    """Say at once that INDEX was not split, before torch is loaded for it."""
+    from brainlens.data.index import read_index
+    from brainlens.data.split import check_sides
+
+    table = read_index(index)
+    check_sides({split: table.of(split) for split in ("train", "val")}, index)
+
+
 @click.command()
 @click.argument("index", type=_FILE)
 @click.option("-o", "run", type=_FILE, required=True, help="The run folder to write.")
@@ -34,6 +43,7 @@ def train(
     tables = [read_recipe(recipe)] if recipe else []
     tables += [read_toml(config)] if config else []
     settings = resolve(TrainConfig, *tables, parse_sets(sets))
+    _check_split(index)
     from brainlens.classify.training import train as run_training
 
     done = run_training(
@@ -130,9 +140,11 @@ def study(
     from brainlens.report.columns import aligned
     from brainlens.report.studied import summary, verdict
     from brainlens.study.design import read_design
-    from brainlens.study.runner import run_study
 
     plan = read_design(design, replicates=replicates)
+    _check_split(index)
+    from brainlens.study.runner import run_study
+
     found = run_study(
         plan, index, out, ray=ray, resume=resume, overwrite=overwrite, allow_leaks=allow_leaks,
         against=against,

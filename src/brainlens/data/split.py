@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -239,6 +239,15 @@ def _check_groups(table: np.ndarray, labels: Sequence[str], sides: Sequence[str]
                 f"class {label!r} has {what} (a group is a patient, twins or copies) but "
                 f"{len(sides)} sides ({', '.join(sides)}) need one each. Add images of other "
                 "patients, ask for fewer sides (--val 0) or fewer --folds"
+            )
+
+
+def check_sides(rows: Mapping[str, Sequence[Row]], index_path: Path) -> None:
+    """Refuse an index that nothing can be learned from: it has no train or no val images."""
+    for split in ("train", "val"):
+        if not rows[split]:
+            raise SplitError(
+                f"{index_path}: has no {split} images. Split it first: brainlens split {index_path}"
             )
 
 
