@@ -20,6 +20,7 @@ from brainlens.cli.style import style
 from brainlens.cli.synth import synth
 from brainlens.cli.upscale import upscale
 from brainlens.core.errors import BrainlensError, nearest
+from brainlens.core.processors import keep_within
 from brainlens.core.progress import say
 
 
@@ -64,6 +65,7 @@ for command in (
 
 def main() -> None:
     """Run one command; errors become one line and an exit code."""
+    keep_within()
     try:
         commands.main(prog_name="brainlens", standalone_mode=False)
     except BrainlensError as error:

@@ -6,7 +6,6 @@ files are read and answers are made in the same way, so that only the arithmetic
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from brainlens.core.errors import ImageError
+from brainlens.core.processors import cores
 from brainlens.core.progress import track
 from brainlens.data.preprocess import Array
 from brainlens.data.scans import Picture, read_pictures
@@ -75,7 +75,7 @@ def answer_files(
             found.append(Answer(picture.without_pixels(), finding))
         waiting.clear()
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for start in track(range(0, len(files), CHUNK), "classifying", -(-len(files) // CHUNK)):
             some = files[start : start + CHUNK]
             for result in pool.map(lambda file: _read(file, plane), some):

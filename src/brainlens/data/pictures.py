@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ from brainlens.core.errors import ImageError, IndexFileError
 from brainlens.core.files import replacing
 from brainlens.core.images import open_image, to_grey
 from brainlens.core.places import cache_folder
+from brainlens.core.processors import cores
 from brainlens.core.progress import track
 from brainlens.data.index import Index, Row, missing_file_error
 from brainlens.data.preprocess import Array, Preprocessing
@@ -70,7 +70,7 @@ def _decode(index: Index, rows: Sequence[Row], preprocessing: Preprocessing, pat
     with (
         replacing(path, advice="Set BRAINLENS_CACHE to a folder you can write") as temporary,
         temporary.open("wb") as stream,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(cores()) as pool,
     ):
         np.lib.format.write_array_header_1_0(stream, head)
         try:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from brainlens.core.errors import ImageError, RunError, UserError
+from brainlens.core.processors import threads_for
 from brainlens.data.answers import Answer, Finding, Similar, answer_files
 from brainlens.data.preprocess import Array, from_dict
 from brainlens.data.quality import CHECKS, flagged, measure
@@ -52,7 +53,7 @@ class Classifier:
         self.path = path
         quiet = onnxruntime.SessionOptions()
         quiet.log_severity_level = 4
-        quiet.intra_op_num_threads = threads
+        quiet.intra_op_num_threads = threads_for(threads)
         try:
             self.session = onnxruntime.InferenceSession(
                 str(path), quiet, providers=["CPUExecutionProvider"]

@@ -20,6 +20,7 @@ from PIL import Image
 from brainlens import __version__
 from brainlens.core.errors import ConfigError, ImageError, WeightsError
 from brainlens.core.files import replacing
+from brainlens.core.processors import threads_for
 from brainlens.deploy.graphs import bare
 from brainlens.generative.tiles import enlarge_in_tiles
 
@@ -181,8 +182,7 @@ def _session(file: Path, threads: int) -> Any:
 
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    if threads:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads_for(threads)
     try:
         return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common root

@@ -18,7 +18,7 @@ import numpy as np
 from brainlens import __version__
 from brainlens.core.errors import WeightsError
 from brainlens.core.files import replacing
-from brainlens.core.processors import Precision, choose_precision
+from brainlens.core.processors import Precision, choose_precision, threads_for
 from brainlens.deploy.graphs import bare
 from brainlens.generative.generators import Generator, load_network, through_channels, weights_file
 
@@ -73,8 +73,8 @@ def open_exported(
     used = choose_precision(precision, "cpu")
     hint = "bf16" if used == "bf16-mixed" else "f32"
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
-    if threads:
-        options["INFERENCE_NUM_THREADS"] = threads
+    if many := threads_for(threads):
+        options["INFERENCE_NUM_THREADS"] = many
     compiled = openvino.compile_model(str(file), "CPU", options)
 
     def forward(x: Array) -> Array:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from brainlens.core.processors import cores
 from brainlens.doctor.findings import Finding, State, pip, size
 
 # What a set of instructions brings; the flags that show it in /proc/cpuinfo (x86, then ARM).
@@ -39,9 +40,15 @@ class Gpu:
 def machine_findings(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[Finding]:
     """The processor, its instruction sets, the memory, the GPUs."""
     name, flags = processor(cpuinfo)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    many = cores()
     found = [
-        Finding("machine", "processor", "ok", f"{name}, {cores} cores", values={"cores": cores}),
+        Finding(
+            "machine",
+            "processor",
+            "ok",
+            f"{name}, {many} core{'s'[: many > 1]}",
+            values={"cores": many},
+        ),
         _instructions(flags),
     ]
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
