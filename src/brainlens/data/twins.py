@@ -37,7 +37,7 @@ from brainlens.data.laying import CHUNK, TWIN, chunks, lay, turned_windows
 
 Array = np.ndarray[Any, Any]
 
-_SWITCH = 1e-4  # seconds
+_SWITCH = 1e-4  # seconds until Python lets another thread go on
 NEAR_CODE, SAME_MARKS = 0.95, 0.92  # cosine, and share of equal signs, of a compact twin
 
 

@@ -41,14 +41,9 @@ def machine_findings(cpuinfo: Path = Path("/proc/cpuinfo")) -> list[Finding]:
     """The processor, its instruction sets, the memory, the GPUs."""
     name, flags = processor(cpuinfo)
     many = cores()
+    told = f"{name}, {many} core{'s'[: many > 1]}"
     found = [
-        Finding(
-            "machine",
-            "processor",
-            "ok",
-            f"{name}, {many} core{'s'[: many > 1]}",
-            values={"cores": many},
-        ),
+        Finding("machine", "processor", "ok", told, values={"cores": many}),
         _instructions(flags),
     ]
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
