@@ -80,6 +80,35 @@ def test_the_model_card_is_what_its_json_and_its_model_say() -> None:
     assert json.loads(RECORD.read_text("utf-8")) == record()
 
 
+def test_a_kept_run_answers_as_the_run_does_at_half_its_size(tmp_path: Path) -> None:
+    import torch
+
+    from brainlens.classify.network import Architecture, build, load, save
+    from brainlens.data.preprocess import Preprocessing
+    from tools.box_keep import keep
+
+    run, kept = tmp_path / "run", tmp_path / "kept"
+    run.mkdir()
+    for name in ("config.toml", "provenance.json"):
+        (run / name).write_text(f"{name} of the run")
+    shape = Architecture("mobilenetv2", 64, "average", (), "relu", 0.0)
+    save(
+        run / "model.safetensors", build(shape, 2), architecture=shape, labels=["a", "b"],
+        preprocessing=Preprocessing(64), facts={},
+    )  # fmt: skip
+    keep(run, kept)
+    one, other = (load(folder / "model.safetensors") for folder in (run, kept))
+    x = torch.rand(4, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.allclose(one.network(x), other.network(x), atol=1e-2)
+    assert other.labels == ["a", "b"]
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (run, kept)]
+    assert sizes[1] < 0.55 * sizes[0]
+    assert (kept / "provenance.json").read_text() == "provenance.json of the run"
+    with pytest.raises(FileExistsError):
+        keep(run, kept)
+
+
 def test_the_row_of_our_best_is_the_main_road_s() -> None:
     from tools.reproduce_best import RESULTS, document
 

@@ -1,8 +1,10 @@
 """Compares ways the model in the box could take: `python -m tools.box_choices MODEL INDEX OUT`.
 
 Ways to tell a picture that is no brain slice (with no other check beside them), each with the limit
-that leaves 98 % of the validation rows of INDEX in. MODEL is the judged export; strangers are those
-of `tools.box_results`. Writes OUT (JSON) and prints it.
+that leaves as much of the validation rows of INDEX in as an export does; and, for the way in use,
+beside the other checks, what other limits would do: an export takes the widest that still refuses
+99 % of the strangers. MODEL is the judged export; strangers are those of `tools.box_results`.
+Writes OUT (JSON) and prints it.
 """
 
 from __future__ import annotations
@@ -10,45 +12,56 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from brainlens.core.files import write_json
-from brainlens.core.images import read_grey
 from brainlens.core.progress import track
 from brainlens.core.provenance import now, versions
 from brainlens.data.index import read_index
 from brainlens.data.preprocess import Array
-from brainlens.deploy.classifier import Classifier
+from brainlens.data.quality import flagged, measure
+from brainlens.data.scans import Picture
+from brainlens.deploy.classifier import FLAGS, REFUSED, Classifier
+from brainlens.deploy.export import KEPT
 from brainlens.metrics.novelty import distances, novelty, threshold
 from brainlens.metrics.temperature import softmax
 from brainlens.report.columns import aligned
-from tools.box_results import stranger_pictures
+from tools.box_results import row_picture, stranger_pictures
 
-KEPT = 0.98
-Seen = tuple[Array, Array]  # logits, embedding
+LEVELS = (0.98, 0.985, 0.99, 0.995, 1.0)
 Score = Callable[[Array, Array], Array]
+
+
+class Seen(NamedTuple):
+    """What N pictures look like to the model, and to the other checks."""
+
+    logits: Array  # (N, K)
+    embedding: Array  # (N, D)
+    flagged: Array  # (N,) bool: refused for its looks
 
 
 def main() -> None:
     """Compare and write."""
     model, index = Classifier(Path(sys.argv[1])), read_index(Path(sys.argv[2]))
     rows = {k: [r for r in index.of(k) if r.label in model.labels] for k in ("val", "test")}
-    seen = {k: _seen(model, [read_grey(index.file(r)) for r in own], k) for k, own in rows.items()}
-    strange = [p.grey for own in stranger_pictures().values() for p in own]
+    seen = {k: _seen(model, [row_picture(index, r) for r in own], k) for k, own in rows.items()}
+    strange = [p for own in stranger_pictures().values() for p in own]
     seen["strangers"] = _seen(model, strange, "strangers")
     found: dict[str, Any] = {
         "command": "python -m tools.box_choices " + " ".join(sys.argv[1:]),
         "versions": versions(), "measured": now(),
         "model": {"index": model.meaning["index"], "weights": model.meaning["weights"]},
-        "pictures": {k: len(own[0]) for k, own in seen.items()},
+        "pictures": {k: len(own.logits) for k, own in seen.items()},
         "kept of val": KEPT,
         "novelty": {name: _judged(score, seen) for name, score in scores(model).items()},
+        "limits": {f"{level:g}": _refused(model, seen, level) for level in LEVELS},
     }  # fmt: skip
     write_json(Path(sys.argv[3]), found)
-    print(aligned(_lines(found["novelty"])))
+    print(aligned(_lines("score", found["novelty"])))
+    print(aligned(_lines("kept of val", found["limits"])))
 
 
 def scores(model: Classifier) -> dict[str, Score]:
@@ -71,20 +84,22 @@ def scores(model: Classifier) -> dict[str, Score]:
     }
 
 
-def _seen(model: Classifier, greys: Sequence[Array], name: str) -> Seen:
+def _seen(model: Classifier, shown: Sequence[Picture], name: str) -> Seen:
     parts = []
-    starts = range(0, len(greys), 64)
+    starts = range(0, len(shown), 64)
     for start in track(starts, f"looking at {name}", len(starts)):
-        some = np.stack([model.preprocessing.picture(g) for g in greys[start : start + 64]])
-        logits, _, embedding = model.run(some)
-        parts.append((logits, embedding))
-    columns = list(zip(*parts, strict=True))
-    return np.concatenate(columns[0]), np.concatenate(columns[1])
+        some = shown[start : start + 64]
+        logits, _, embedding = model.run(
+            np.stack([model.preprocessing.picture(one.grey) for one in some])
+        )
+        looks = [flagged(measure(one.grey, colour=one.colour, names=FLAGS)) for one in some]
+        parts.append((logits, embedding, [bool(REFUSED.keys() & found) for found in looks]))
+    return Seen(*map(np.concatenate, zip(*parts, strict=True)))
 
 
 def _judged(score: Score, seen: dict[str, Seen]) -> dict[str, float]:
     """How well strangers are told from unseen patients, and what the limit set on val does."""
-    values = {name: score(*own) for name, own in seen.items()}
+    values = {name: score(own.logits, own.embedding) for name, own in seen.items()}
     limit = threshold(values["val"], KEPT)
     both = np.concatenate([values["test"], values["strangers"]])
     strange = np.arange(len(both)) >= len(values["test"])
@@ -95,12 +110,26 @@ def _judged(score: Score, seen: dict[str, Seen]) -> dict[str, float]:
     }
 
 
-def _lines(told: dict[str, dict[str, Any]]) -> list[list[str]]:
-    rows = [["score", "AUROC", "strangers refused %", "unseen patients refused %"]]
-    for name, own in told.items():
-        shares = (own["strangers refused"], own["unseen patients refused"])
-        rows.append([name, f"{own['AUROC']:.4f}", *(f"{100 * share:.1f}" for share in shares)])
-    return rows
+def _refused(model: Classifier, seen: dict[str, Seen], kept: float) -> dict[str, float]:
+    """Shares refused for either reason, with the limit that keeps this share of validation."""
+    values = {k: novelty(distances(own.embedding, model.bank)) for k, own in seen.items()}
+    limit = threshold(values["val"], kept)
+    names = {"strangers": "strangers refused", "val": "validation refused",
+             "test": "unseen patients refused"}  # fmt: skip
+    return {
+        told: float(((values[k] > limit) | seen[k].flagged).mean()) for k, told in names.items()
+    }
+
+
+def _lines(first: str, told: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """A table of ways by their figures."""
+    names = next(iter(told.values())).keys()
+    head = [first, *(name if name == "AUROC" else f"{name} %" for name in names)]
+    rows = [
+        [way, *(f"{v:.4f}" if name == "AUROC" else f"{100 * v:.1f}" for name, v in own.items())]
+        for way, own in told.items()
+    ]
+    return [head, *rows]
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ def test_rows(model: Classifier, index: Index) -> dict[str, Any] | None:
     rows = [row for row in index.of("test") if row.label in model.labels]
     if {row.pixel_digest[:12] for row in rows} & set(model.bank_names):
         return None
-    findings = [f for _, f in _found(model, [_picture(index, row) for row in rows])]
+    findings = [f for _, f in _found(model, [row_picture(index, row) for row in rows])]
     table = np.array([[f.probabilities[k] for k in model.labels] for f in findings])
     true = np.array([model.labels.index(row.label) for row in rows])
     group = np.unique([row.group for row in rows], return_inverse=True)[1]
@@ -180,7 +180,7 @@ def heat(model: Classifier, index: Index, outlines: Path) -> dict[str, Any]:
     rows = [r for r in index.of("test") if index.file(r).resolve() in polygons]
     hits, shares = {"model": [], "middle": []}, {"model": [], "middle": []}  # type: ignore[var-annotated]
     for row, (picture, finding) in zip(
-        rows, _found(model, [_picture(index, row) for row in rows]), strict=True
+        rows, _found(model, [row_picture(index, row) for row in rows]), strict=True
     ):
         inside = mask(picture.grey, polygons[index.file(row).resolve()], model.preprocessing) > 127
         if not inside.any() or finding.heat is None:
@@ -220,7 +220,8 @@ def _found(model: Classifier, pictures: Sequence[Picture]) -> Iterator[tuple[Pic
         yield from zip(some, model.find(greys, colours=colours), strict=True)
 
 
-def _picture(index: Index, row: Row) -> Picture:
+def row_picture(index: Index, row: Row) -> Picture:
+    """An index's row as a picture of one slice."""
     return Picture(row.path, 0, 1, grey=read_grey(index.file(row)))
 
 
