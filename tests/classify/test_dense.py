@@ -13,11 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from brainlens.classify.context import believe, weigh
+from brainlens.classify.context import believe
 from brainlens.classify.dense import DenseClassifier, Evidence, dense_loss
 from brainlens.classify.evaluation import evaluate
 from brainlens.classify.network import Loaded, load
-from brainlens.classify.outlined import Checked
 from brainlens.classify.training import train
 from brainlens.core.errors import ConfigError, RunError, SplitError
 from brainlens.data.index import read_index, write_index
@@ -231,27 +230,9 @@ def test_a_context_that_healed_pictures_refute_is_believed_less() -> None:
     believed = []
     for some in (real, np.ones(120, bool)):
         model = network()
-        trust, _ = believe(
+        trust = believe(
             model, evidence_says[some], context_says[some], np.zeros((some.sum(), 2)),
             np.zeros((some.sum(), 2)), np.where(sick, 0, 1)[some], real[some], healed=0.5,
         )  # fmt: skip
         believed.append(trust[1] / trust[0])
     assert believed[1] < 0.5 * believed[0]
-
-
-def test_the_answer_leans_to_the_kind_that_is_common() -> None:
-    """Logits as of training with equal weights, where one kind is thrice as common as another."""
-    draw = np.random.default_rng(0)
-    classes = np.repeat([0, 1, 2], [150, 100, 50])
-    kinds = draw.normal(0, 1, (300, 2)) + 1.5 * (classes[:, None] == [0, 2])
-    held = {"tumour": np.where(classes == 1, -2.0, 2.0), "kinds": kinds,
-            "whole": draw.normal(0, 1, (300, 3))}  # fmt: skip
-    blank = np.zeros((300, 8, 8), np.uint8)
-    model = network()
-    before = model.kind.bias.detach().clone()
-    told = weigh(model, held, Checked(blank, blank, classes, background=1, seed=0), healed=0.1)
-    leans = [told["lean of kind 0"], told["lean of kind 1"]]
-    assert 0.2 < leans[0] < math.log(3)
-    assert sum(leans) == pytest.approx(0, abs=1e-6)
-    said = model.trust[3] * (model.kind.bias - before)
-    assert said.tolist() == pytest.approx(leans, abs=1e-5)

@@ -6,9 +6,8 @@ to training pictures, or plain classifiers of their own (`second`), and one numb
 much of it enters: fitted to validation pictures *and* their healed versions, on which the context
 alone is wrong. `healed` of the settings says what those weigh beside the real healthy ones: at 0
 the context decides, and every contrast scan is a tumour; at 1 the evidence decides, and faint
-tumours are missed. Each kind gets a lean too: training weighs rare kinds up, but where answers are
-asked for they are as rare. Enters: a trained network and its data. Leaves: the network with
-`context`, `trust` and the leans in its bias.
+tumours are missed. Enters: a trained network and its data. Leaves: the network with `context` and
+`trust`.
 """
 
 from __future__ import annotations
@@ -37,7 +36,6 @@ from brainlens.data.preprocess import Array, Preprocessing
 
 VIEWS = (None, 0)  # of each training picture: itself and an augmented one
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1)  # of the regularisation's inverse, tried
-_CAUTION = 0.05  # of a lean's square, beside the mean log loss: few pictures speak for each
 _BATCH = 32
 
 
@@ -140,32 +138,26 @@ def add_context(
 def weigh(
     network: DenseClassifier, held: dict[str, Array], val: Checked, *, healed: float
 ) -> dict[str, float]:
-    """Set `trust` and the kinds' leans by what was read of the validation pictures.
-
-    Answers the numbers by name.
-    """
+    """Set `trust` by what was read of the validation pictures; answers its numbers by name."""
     real = np.arange(len(val.classes)) < val.real
     whole, which = (part.numpy() for part in network.second(torch.from_numpy(held["whole"])))
-    trust, leans = believe(
+    trust = believe(
         network, held["tumour"], whole, held["kinds"], which, val.classes, real, healed=healed
     )
     with torch.no_grad():
         network.trust.copy_(torch.tensor(trust))
-        network.kind.bias.add_(torch.tensor(leans) / trust[3])  # the answer has them whole
-    names = ["evidence", "context", "constant", "kind by evidence", "kind by context"]
-    names += [f"lean of kind {number}" for number in range(len(leans))]
-    return dict(zip(names, [*trust, *leans], strict=True))
+    names = ("evidence", "context", "constant", "kind by evidence", "kind by context")
+    return dict(zip(names, trust, strict=True))
 
 
 def believe(
     network: DenseClassifier, tumour: Array, whole: Array, kinds: Array, which: Array,
     classes: Array, real: Array, *, healed: float,
-) -> tuple[list[float], list[float]]:  # fmt: skip
-    """The five numbers of `trust`, by logistic regression on N held-out pictures, and the leans.
+) -> list[float]:  # fmt: skip
+    """The five numbers of `trust`, by logistic regression on N held-out pictures.
 
     Logits of a tumour by evidence and by context (N,), of its kind by both (N, K - 1), the classes
     (N,) and which pictures are real, not healed; these weigh `healed` times the real healthy ones.
-    A lean is added to its kind's logit; together they are nothing.
     """
     sick = classes != network.background
     opinions = np.stack([tumour, whole], 1)
@@ -173,27 +165,22 @@ def believe(
     found = LogisticRegression(C=10.0).fit(opinions, sick, weight)
     some = real & sick
     numbers = classes[some] - (classes[some] > network.background)
-    first, second, *leans = _mixed(kinds[some], which[some], numbers)
-    return [*map(float, found.coef_[0]), float(found.intercept_[0]), first, second], leans
+    kind = _mixed(kinds[some], which[some], numbers)
+    return [*map(float, found.coef_[0]), float(found.intercept_[0]), *kind]
 
 
-def _mixed(first: Array, second: Array, kinds: Array) -> list[float]:
-    """The weights of two sets of logits, and the kinds' leans, that give the least log loss."""
+def _mixed(first: Array, second: Array, kinds: Array) -> tuple[float, float]:
+    """The weights of two sets of logits that give the least log loss."""
     from scipy.optimize import minimize
 
     def loss(w: Array) -> float:
-        leans = w[2:] - w[2:].mean()
-        logits = w[0] * first + w[1] * second + leans
+        logits = w[0] * first + w[1] * second
         logits = logits - logits.max(1, keepdims=True)
         p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-        told = -np.log(np.maximum(p[np.arange(len(p)), kinds], 1e-9)).mean()
-        return float(told + _CAUTION * (w[2:] ** 2).sum())
+        return float(-np.log(np.maximum(p[np.arange(len(p)), kinds], 1e-9)).mean())
 
-    begin = np.r_[0.5, 0.5, np.zeros(first.shape[1])]
-    # Evidence keeps some weight: the leans are kept in its bias.
-    bounds = [(0.05, 5.0), (0.0, 5.0)] + [(-3.0, 3.0)] * first.shape[1]
-    found = minimize(loss, begin, method="L-BFGS-B", bounds=bounds).x
-    return [float(found[0]), float(found[1]), *(found[2:] - found[2:].mean()).tolist()]
+    found = minimize(loss, np.array([0.5, 0.5]), method="Nelder-Mead", bounds=[(0, 5), (0, 5)])
+    return float(found.x[0]), float(found.x[1])
 
 
 def _read(
