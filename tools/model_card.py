@@ -97,6 +97,8 @@ def card(language: str = "en") -> str:
         elsewhere=_elsewhere(box, shipped),
         strangers=_strangers(box, shipped),
         novelty=_novelty(_read("choices")),
+        limits=_limits(_read("choices"), _read("choices-shipped")),
+        kept=f"{100 * model.meaning['novelty']['kept']:g} %",
         heat=_heat(box),
         ablations=_ablations(_read("ablations")),
     )
@@ -202,6 +204,16 @@ def _novelty(choices: dict[str, Any]) -> str:
         for name, own in choices["novelty"].items()
     ]  # fmt: skip
     return _table([["novelty by", "AUROC", "strangers refused", "unseen patients refused"], *rows])
+
+
+def _limits(choices: dict[str, Any], shipped: dict[str, Any]) -> str:
+    names = ("validation refused", "unseen patients refused", "strangers refused")
+    rows = [
+        [f"{100 * float(kept):g}%", *(f"{own[name]:.1%}" for name in names),
+         f"{shipped['limits'][kept]['strangers refused']:.1%}"]
+        for kept, own in choices["limits"].items()
+    ]  # fmt: skip
+    return _table([["validation within the limit", *names, "strangers, shipped"], *rows])
 
 
 def _heat(box: dict[str, Any]) -> str:
