@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from brainlens.classify.augment import POLICIES, Strength, augment, sample_seeds
 CHANGING = [name for name, strength in POLICIES.items() if strength]
 EVERYTHING = Strength(
     flip=0.5, flip_vertical=0.5, rotate=30, quarter_turns=True, scale=0.2, shift=0.1, gamma=0.4,
-    contrast=0.3, brightness=0.1, bias=0.3, noise=0.05, blur=0.5, invert=0.5, erase=0.5,
+    curve=0.3, contrast=0.3, brightness=0.1, bias=0.3, noise=0.05, blur=0.5, invert=0.5, erase=0.5,
 )  # fmt: skip
 
 
@@ -109,6 +111,26 @@ def test_a_shift_moves_the_picture_and_fills_with_black() -> None:
     # At most a quarter of the side either way, in both directions: 1 - 0.75^2 of the picture.
     assert float(moved.max()) <= 1 - 0.75**2 + 0.02
     assert float(moved.max()) > 0.15
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_curve_moves_levels_along_lines_between_its_knots_and_leaves_black(seed: int) -> None:
+    levels = torch.linspace(0, 1, 33)
+    batch = levels.repeat(33, 1)[None, None]
+    moves = (np.random.default_rng(seed).random(28)[24:28] * 2 - 1) * 0.3
+    curve = np.interp(levels, [0, 0.25, 0.5, 0.75, 1], [0, *moves]) + levels.numpy()
+    got = augment(batch, [seed], Strength(curve=0.3))[0, 0, 16].numpy()
+    assert got == pytest.approx(np.clip(curve, 0, 1), abs=1e-3)
+    assert got[0] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_curve_leaves_what_is_brightest_to_be_seen() -> None:
+    batch = 0.7 + 0.2 * pictures(40)
+    strength = Strength(contrast=0.3, brightness=0.1, bias=0.3)
+    for curve, lost in ((0.0, True), (1e-6, False)):
+        seen = augment(batch.clone(), list(range(40)), dataclasses.replace(strength, curve=curve))
+        white = (seen > 0.999).float().mean((1, 2, 3))
+        assert bool((white > 0.3).any()) == lost
 
 
 def test_a_negative_is_one_minus_the_picture() -> None:

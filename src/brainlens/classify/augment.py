@@ -31,6 +31,7 @@ class Strength:
     shift: float = 0.0  # share of the side, either way
     close: float = 0.0  # chance of a close-up of any part, up to `_CLOSE` times larger
     gamma: float = 0.0  # log range, either way
+    curve: float = 0.0  # of full scale, either way: how far each of four levels is moved
     contrast: float = 0.0  # log range, either way
     brightness: float = 0.0  # of full scale, either way
     bias: float = 0.0  # log range of a smooth field (coil sensitivity)
@@ -50,6 +51,11 @@ POLICIES: dict[str, Strength | None] = {
         flip=0.5, rotate=25, scale=0.2, shift=0.1, gamma=0.4, contrast=0.3, brightness=0.1,
         bias=0.3, noise=0.05, blur=0.2, erase=0.25,
     ),
+    # Scans of another weighting: what is bright in one is dark in the next.
+    "contrasts": Strength(
+        flip=0.5, rotate=25, scale=0.2, shift=0.1, gamma=0.4, curve=0.3, contrast=0.3,
+        brightness=0.1, bias=0.3, noise=0.05, blur=0.2, invert=0.05, erase=0.25,
+    ),
     # For the dense head: contrast, scanner and framing are no clues.
     "hard": Strength(
         flip=0.5, flip_vertical=0.1, rotate=25, scale=0.25, shift=0.1, close=0.35, gamma=0.6,
@@ -59,6 +65,7 @@ POLICIES: dict[str, Strength | None] = {
 
 _DRAWS = 28  # uniform numbers a sample; a new change takes the next free column
 _CLOSE = math.log(2.2)
+_COARSE = 56  # cells a side: the brightest is no single pixel
 
 
 def augment(
@@ -71,7 +78,7 @@ def augment(
     if strength is None:
         return pictures
     draws = np.stack([np.random.default_rng(seed).random(_DRAWS) for seed in seeds])
-    u = torch.from_numpy(draws.astype(np.float32)).to(pictures.device)  # (N, 24) in 0..1
+    u = torch.from_numpy(draws.astype(np.float32)).to(pictures.device)  # (N, 28) in 0..1
     if whole is not None:
         u[whole, 22] = 1.0
     moved = _geometry(pictures, u, strength)
@@ -117,7 +124,7 @@ def _geometry(pictures: Tensor, u: Tensor, s: Strength) -> Tensor:
 
 
 def _tone(pictures: Tensor, u: Tensor, s: Strength) -> Tensor:
-    """Gamma, contrast, brightness, a smooth bias field, and the negative."""
+    """Gamma, a curve, contrast, brightness, a smooth bias field, and the negative."""
 
     def each(column: Tensor) -> Tensor:
         return column[:, None, None, None]
@@ -125,6 +132,8 @@ def _tone(pictures: Tensor, u: Tensor, s: Strength) -> Tensor:
     toned = pictures.clamp(1e-4, 1)
     if s.gamma:
         toned = toned ** each(torch.exp(_signed(u, 7) * s.gamma))
+    if s.curve:
+        toned = _curved(toned, (u[:, 24:28] * 2 - 1) * s.curve).clamp(1e-4, 1)
     if s.bias:
         corners = (u[:, 12:16].reshape(-1, 1, 2, 2) * 2 - 1) * s.bias
         field = F.interpolate(corners, toned.shape[2:], mode="bilinear", align_corners=True)
@@ -132,9 +141,21 @@ def _tone(pictures: Tensor, u: Tensor, s: Strength) -> Tensor:
     if s.contrast or s.brightness:
         factor = each(torch.exp(_signed(u, 8) * s.contrast))
         toned = toned * factor + each(_signed(u, 9) * s.brightness) * (pictures > 0.02)
+    if s.curve:  # beyond white nothing is left to see
+        white = F.adaptive_avg_pool2d(toned, _COARSE).amax((1, 2, 3))
+        toned = toned / each(white.clamp(min=1))
     if s.invert:
         toned = torch.where(each(u[:, 10]) < s.invert, 1 - toned, toned)
     return toned
+
+
+def _curved(pictures: Tensor, moves: Tensor) -> Tensor:
+    """Levels moved along straight lines between black, which stays, and four knots (N, 4)."""
+    knots = F.pad(moves, (1, 0))
+    place = pictures.flatten(1) * 4
+    cell = place.long().clamp_(0, 3)
+    low, high = knots.gather(1, cell), knots.gather(1, cell + 1)
+    return pictures + (low + (high - low) * (place - cell)).view(pictures.shape)
 
 
 def _degrade(pictures: Tensor, u: Tensor, seeds: Sequence[int], s: Strength) -> Tensor:

@@ -35,7 +35,8 @@ class TrainConfig:
     size: int = 0  # pixels a side; 0: the backbone's own
     fit: Fit = "stretch"  # distort to the square, or pad with black
     crop: bool = False  # cut the dark border off first
-    augment: Literal["none", "flips", "light", "strong", "hard"] = "light"  # training only
+    # Of training pictures only.
+    augment: Literal["none", "flips", "light", "strong", "contrasts", "hard"] = "light"
     views: int = 0  # augmented views a picture, the same in every run; 0: a new one each epoch
     # what is trained
     tune: Literal["all", "head", "last", "early", "two-phase"] = "two-phase"
