@@ -1,7 +1,8 @@
 """Keeps what a run learned, at half its size: `python -m tools.box_keep RUN OUT`.
 
 OUT holds RUN's settings, its record, and its weights with matrices in 16 bits. With the index that
-it learned from laid beside them as `index.csv` it is a run again, for every tool and command.
+it learned from made anew in it (`brainlens split ... -o OUT/index.csv`) it is a run again for every
+tool and command.
 """
 
 from __future__ import annotations
