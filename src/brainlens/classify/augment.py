@@ -61,6 +61,10 @@ POLICIES: dict[str, Strength | None] = {
         flip=0.5, flip_vertical=0.1, rotate=25, scale=0.25, shift=0.1, close=0.35, gamma=0.6,
         contrast=0.4, brightness=0.1, bias=0.5, noise=0.06, blur=0.25, invert=0.08,
     ),
+    "hard-contrasts": Strength(
+        flip=0.5, flip_vertical=0.1, rotate=25, scale=0.25, shift=0.1, close=0.35, gamma=0.6,
+        curve=0.3, contrast=0.4, brightness=0.1, bias=0.5, noise=0.06, blur=0.25, invert=0.08,
+    ),
 }  # fmt: skip
 
 _DRAWS = 28  # uniform numbers a sample; a new change takes the next free column

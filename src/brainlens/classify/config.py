@@ -36,7 +36,9 @@ class TrainConfig:
     fit: Fit = "stretch"  # distort to the square, or pad with black
     crop: bool = False  # cut the dark border off first
     # Of training pictures only.
-    augment: Literal["none", "flips", "light", "strong", "contrasts", "hard"] = "light"
+    augment: Literal["none", "flips", "light", "strong", "contrasts", "hard", "hard-contrasts"] = (
+        "light"
+    )
     views: int = 0  # augmented views a picture, the same in every run; 0: a new one each epoch
     # what is trained
     tune: Literal["all", "head", "last", "early", "two-phase"] = "two-phase"
