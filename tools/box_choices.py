@@ -29,7 +29,7 @@ from brainlens.deploy.export import KEPT
 from brainlens.metrics.novelty import distances, novelty, threshold
 from brainlens.metrics.temperature import softmax
 from brainlens.report.columns import aligned
-from tools.box_results import row_picture, stranger_pictures
+from tools.box_results import learned_from, row_picture, stranger_pictures
 
 LEVELS = (0.98, 0.985, 0.99, 0.995, 1.0)
 Score = Callable[[Array, Array], Array]
@@ -47,8 +47,8 @@ def main() -> None:
     """Compare and write."""
     model, index = Classifier(Path(sys.argv[1])), read_index(Path(sys.argv[2]))
     rows = {k: [r for r in index.of(k) if r.label in model.labels] for k in ("val", "test")}
-    if {row.pixel_digest[:12] for row in rows["test"]} & set(model.bank_names):
-        del rows["test"]  # learned from: its figures would mean nothing
+    if learned_from(model, rows["test"]):
+        del rows["test"]  # its figures would mean nothing
     ways = scores(model) if "test" in rows else {}
     seen = {k: _seen(model, [row_picture(index, r) for r in own], k) for k, own in rows.items()}
     strange = [p for own in stranger_pictures().values() for p in own]
@@ -60,7 +60,7 @@ def main() -> None:
         "pictures": {k: len(own.logits) for k, own in seen.items()},
         "kept of val": KEPT,
         "novelty": {name: _judged(score, seen) for name, score in ways.items()},
-        "limits": {f"{level:g}": _refused(model, seen, level) for level in LEVELS},
+        "limits": _limits(model, seen),
     }  # fmt: skip
     write_json(Path(sys.argv[3]), found)
     if ways:
@@ -114,17 +114,18 @@ def _judged(score: Score, seen: dict[str, Seen]) -> dict[str, float]:
     }
 
 
-def _refused(model: Classifier, seen: dict[str, Seen], kept: float) -> dict[str, float]:
-    """Shares refused for either reason, with the limit that keeps this share of validation."""
+def _limits(model: Classifier, seen: dict[str, Seen]) -> dict[str, dict[str, float]]:
+    """Shares refused for either reason, by the share of validation that the limit keeps."""
     values = {k: novelty(distances(own.embedding, model.bank)) for k, own in seen.items()}
-    limit = threshold(values["val"], kept)
     names = {"strangers": "strangers refused", "val": "validation refused",
              "test": "unseen patients refused"}  # fmt: skip
-    return {
-        told: float(((values[k] > limit) | seen[k].flagged).mean())
-        for k, told in names.items()
-        if k in seen
-    }
+    told = {}
+    for kept in LEVELS:
+        limit = threshold(values["val"], kept)
+        told[f"{kept:g}"] = {
+            names[k]: float(((values[k] > limit) | own.flagged).mean()) for k, own in seen.items()
+        }
+    return told
 
 
 def _lines(first: str, told: dict[str, dict[str, Any]]) -> list[list[str]]:

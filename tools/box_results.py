@@ -129,7 +129,7 @@ def test_rows(model: Classifier, index: Index) -> dict[str, Any] | None:
     None where the model has learned from any of them: such figures would mean nothing.
     """
     rows = [row for row in index.of("test") if row.label in model.labels]
-    if {row.pixel_digest[:12] for row in rows} & set(model.bank_names):
+    if learned_from(model, rows):
         return None
     findings = [f for _, f in _found(model, [row_picture(index, row) for row in rows])]
     table = np.array([[f.probabilities[k] for k in model.labels] for f in findings])
@@ -141,6 +141,11 @@ def test_rows(model: Classifier, index: Index) -> dict[str, Any] | None:
         "refused as too new": float(np.mean([(f.novelty or 0) > 1 for f in findings])),
         **judge(true, table, group, model.labels),
     }
+
+
+def learned_from(model: Classifier, rows: Sequence[Row]) -> bool:
+    """Whether the model learned from any of these."""
+    return not {row.pixel_digest[:12] for row in rows}.isdisjoint(model.bank_names)
 
 
 def strangers(model: Classifier) -> dict[str, Any]:

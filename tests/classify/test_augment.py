@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -124,13 +122,13 @@ def test_a_curve_moves_levels_along_lines_between_its_knots_and_leaves_black(see
     assert got[0] == pytest.approx(0, abs=1e-3)
 
 
-def test_a_curve_leaves_what_is_brightest_to_be_seen() -> None:
+@pytest.mark.parametrize("kept", [False, True])
+def test_what_goes_beyond_white_is_cut_off_or_scaled_back(kept: bool) -> None:
     batch = 0.7 + 0.2 * pictures(40)
-    strength = Strength(contrast=0.3, brightness=0.1, bias=0.3)
-    for curve, lost in ((0.0, True), (1e-6, False)):
-        seen = augment(batch.clone(), list(range(40)), dataclasses.replace(strength, curve=curve))
-        white = (seen > 0.999).float().mean((1, 2, 3))
-        assert bool((white > 0.3).any()) == lost
+    strength = Strength(contrast=0.3, brightness=0.1, bias=0.3, keep_white=kept)
+    seen = augment(batch, list(range(40)), strength)
+    white = (seen > 0.999).float().mean((1, 2, 3))
+    assert bool((white > 0.3).any()) != kept
 
 
 def test_a_negative_is_one_minus_the_picture() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,37 +35,34 @@ class Strength:
     contrast: float = 0.0  # log range, either way
     brightness: float = 0.0  # of full scale, either way
     bias: float = 0.0  # log range of a smooth field (coil sensitivity)
+    keep_white: bool = False  # what goes beyond white is scaled back with the rest, not cut off
     noise: float = 0.0  # largest standard deviation, of full scale
     blur: float = 0.0  # chance of a 3x3 box blur
     invert: float = 0.0  # chance of a negative
     erase: float = 0.0  # chance of a grey rectangle
 
 
+_STRONG = Strength(
+    flip=0.5, rotate=25, scale=0.2, shift=0.1, gamma=0.4, contrast=0.3, brightness=0.1, bias=0.3,
+    noise=0.05, blur=0.2, erase=0.25,
+)  # fmt: skip
+# For the dense head: contrast, scanner and framing are no clues.
+_HARD = Strength(
+    flip=0.5, flip_vertical=0.1, rotate=25, scale=0.25, shift=0.1, close=0.35, gamma=0.6,
+    contrast=0.4, brightness=0.1, bias=0.5, noise=0.06, blur=0.25, invert=0.08,
+)  # fmt: skip
 POLICIES: dict[str, Strength | None] = {
     "none": None,
     "flips": Strength(flip=0.5, flip_vertical=0.5, quarter_turns=True),  # seeds B and C
     "light": Strength(
         flip=0.5, rotate=15, scale=0.12, shift=0.06, gamma=0.2, contrast=0.15, brightness=0.05
     ),
-    "strong": Strength(
-        flip=0.5, rotate=25, scale=0.2, shift=0.1, gamma=0.4, contrast=0.3, brightness=0.1,
-        bias=0.3, noise=0.05, blur=0.2, erase=0.25,
-    ),
+    "strong": _STRONG,
+    "hard": _HARD,
     # Scans of another weighting: what is bright in one is dark in the next.
-    "contrasts": Strength(
-        flip=0.5, rotate=25, scale=0.2, shift=0.1, gamma=0.4, curve=0.3, contrast=0.3,
-        brightness=0.1, bias=0.3, noise=0.05, blur=0.2, invert=0.05, erase=0.25,
-    ),
-    # For the dense head: contrast, scanner and framing are no clues.
-    "hard": Strength(
-        flip=0.5, flip_vertical=0.1, rotate=25, scale=0.25, shift=0.1, close=0.35, gamma=0.6,
-        contrast=0.4, brightness=0.1, bias=0.5, noise=0.06, blur=0.25, invert=0.08,
-    ),
-    "hard-contrasts": Strength(
-        flip=0.5, flip_vertical=0.1, rotate=25, scale=0.25, shift=0.1, close=0.35, gamma=0.6,
-        curve=0.3, contrast=0.4, brightness=0.1, bias=0.5, noise=0.06, blur=0.25, invert=0.08,
-    ),
-}  # fmt: skip
+    "contrasts": replace(_STRONG, curve=0.3, keep_white=True, invert=0.05),
+    "hard-contrasts": replace(_HARD, curve=0.3, keep_white=True),
+}
 
 _DRAWS = 28  # uniform numbers a sample; a new change takes the next free column
 _CLOSE = math.log(2.2)
@@ -145,7 +142,7 @@ def _tone(pictures: Tensor, u: Tensor, s: Strength) -> Tensor:
     if s.contrast or s.brightness:
         factor = each(torch.exp(_signed(u, 8) * s.contrast))
         toned = toned * factor + each(_signed(u, 9) * s.brightness) * (pictures > 0.02)
-    if s.curve:  # beyond white nothing is left to see
+    if s.keep_white:
         white = F.adaptive_avg_pool2d(toned, _COARSE).amax((1, 2, 3))
         toned = toned / each(white.clamp(min=1))
     if s.invert:
