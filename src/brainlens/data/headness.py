@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from brainlens.data.measures import TILE, Floats, Mask, View, span
+from brainlens.data.shrinking import Grey
+
+Array = np.ndarray[Any, Any]
 
 
 def inversion(seen: Sequence[View]) -> Floats:
     """(N,) how much brighter than the centre the background is, -1 to 1: second darkest corner."""
-    tiles = _stretched(seen)
-    return np.where(span(seen) < 1, math.nan, _ground(tiles) - _middle(tiles))
+    tiles = _tiles(seen)
+    ground = _ground(_stretched(_corners(tiles), seen))
+    return np.where(span(seen) < 1, math.nan, ground - _middle(tiles, seen))
 
 
 def headness(seen: Sequence[View]) -> Floats:
@@ -30,11 +35,13 @@ def headness(seen: Sequence[View]) -> Floats:
     photo on a dark ground; the most coloured of 3,929 slices of brain MRI has 0.07). A negative
     counts as its positive.
     """
-    tiles = _stretched(seen)
-    ground = _ground(tiles)
-    negative = (ground > 0.8) & (ground - _middle(tiles) > 0.1)
-    tiles[negative] = 1 - tiles[negative]
-    corners = _corners(tiles)
+    levels = _tiles(seen)
+    tiles, corners = _stretched(levels, seen), _stretched(_corners(levels), seen)
+    ground = _ground(corners)
+    negative = (ground > 0.8) & (ground - _middle(levels, seen) > 0.1)
+    if negative.any():
+        tiles[negative] = 1 - tiles[negative]
+        corners[negative] = _corners(tiles[negative])
     pair = np.maximum(corners, np.roll(corners, 1, axis=1)).min(1)
     agreement, filled = _ellipse(tiles > 0.15)
     dark = tiles < 0.2
@@ -46,15 +53,20 @@ def headness(seen: Sequence[View]) -> Floats:
     return np.where(span(seen) < 1, math.nan, found)
 
 
-def _stretched(seen: Sequence[View]) -> Floats:
-    """Tiles (N, 48, 48), 0 at the picture's 1st percentile, 1 at its 99th."""
-    tiles = np.array([one.tile for one in seen], np.float32).reshape(-1, TILE, TILE)
-    low = np.array([one.low for one in seen], np.float32)[:, None, None]
-    room = np.array([max(one.span, 1.0) for one in seen], np.float32)[:, None, None]
-    return np.asarray(np.clip((tiles - low) / room, 0, 1))
+def _tiles(seen: Sequence[View]) -> Grey:
+    """Tiles (N, 48, 48) as they are."""
+    return np.array([one.tile for one in seen], np.uint8).reshape(-1, TILE, TILE)
 
 
-def _corners(tiles: Floats) -> Floats:
+def _stretched(levels: Grey, seen: Sequence[View]) -> Floats:
+    """Grey levels (N, ...) of the views' tiles, 0 at the 1st percentile, 1 at the 99th."""
+    one_each = (len(seen),) + (1,) * (levels.ndim - 1)
+    low = np.array([one.low for one in seen], np.float32).reshape(one_each)
+    room = np.array([max(one.span, 1.0) for one in seen], np.float32).reshape(one_each)
+    return np.asarray(np.minimum(np.maximum((levels - low) / room, 0), 1))
+
+
+def _corners(tiles: Array) -> Array:
     """(N, 4) medians of the four corners, clockwise."""
     q = TILE // 12
     parts = [tiles[:, :q, :q], tiles[:, :q, -q:], tiles[:, -q:, -q:], tiles[:, -q:, :q]]
@@ -62,18 +74,19 @@ def _corners(tiles: Floats) -> Floats:
     return np.asarray(np.sort(flat, axis=2)[:, :, q * q // 2])
 
 
-def _ground(tiles: Floats) -> Floats:
-    """(N,) the second darkest corner."""
-    return np.asarray(np.sort(_corners(tiles), axis=1)[:, 1])
+def _ground(corners: Floats) -> Floats:
+    """(N,) the second darkest of corners (N, 4)."""
+    return np.asarray(np.sort(corners, axis=1)[:, 1])
 
 
-def _middle(tiles: Floats) -> Floats:
-    """(N,) the median of the inner half."""
+def _middle(tiles: Grey, seen: Sequence[View]) -> Floats:
+    """(N,) the median of the inner half, stretched."""
     quarter = TILE // 4
     n = (TILE // 2) ** 2
     inner = tiles[:, quarter:-quarter, quarter:-quarter].reshape(len(tiles), n)
     pair = n // 2 - 1, n // 2  # an even number; `np.median` would load np.ma, for nothing
-    return np.asarray(np.partition(inner, pair, axis=1)[:, pair].mean(1), np.float64)
+    levels = np.partition(inner, pair, axis=1)[:, pair]
+    return np.asarray(_stretched(levels, seen).mean(1), np.float64)
 
 
 def _ellipse(masks: Mask) -> tuple[Floats, Floats]:

@@ -165,8 +165,8 @@ def shorter_side(seen: Sequence[View]) -> Floats:
 
 def aspect(seen: Sequence[View]) -> Floats:
     """(N,) longer side over shorter side of the file."""
-    sides = np.array([(one.width, one.height) for one in seen]).reshape(-1, 2)
-    return np.asarray(sides.max(1) / np.maximum(sides.min(1), 1))
+    sides = [sorted((one.width, one.height)) for one in seen]
+    return np.array([longer / max(shorter, 1) for shorter, longer in sides])
 
 
 def framed_sides(seen: Sequence[View]) -> Floats:
