@@ -17,6 +17,7 @@ from brainlens.core.dicom import check_deflated, read_dicom
 from brainlens.core.errors import ConfigError, ImageError, TooLargeError
 from brainlens.core.scanfiles import find_scans, is_scan, read_slices
 from brainlens.core.slices import Slice
+from tests.data.test_mutated_files import mutated
 
 nibabel = pytest.importorskip("nibabel")
 pydicom = pytest.importorskip("pydicom")
@@ -155,6 +156,56 @@ def test_every_syntax_of_one_picture_gives_its_pixels(shared: Path) -> None:
         assert one.values.std() > 10
 
 
+def jpeg(path: Path, pixels: np.ndarray, *, lossless: bool, cut: int | None = None) -> Path:
+    """Pixels below 4096 as JPEG of 12 bits, whole or cut off after so many bytes."""
+    dicom(path, pixels)
+    imagecodecs, data = pytest.importorskip("imagecodecs"), pydicom.dcmread(path)
+    samples = pixels.astype(np.uint16)
+    if lossless:
+        frame = imagecodecs.ljpeg_encode(samples, bitspersample=12)
+    else:
+        frame = imagecodecs.jpeg_encode(samples, level=100, bitspersample=12)
+    data.PixelData = pydicom.encaps.encapsulate([bytes(frame[:cut])])
+    data["PixelData"].VR = "OB"
+    uid = pydicom.uid
+    data.file_meta.TransferSyntaxUID = uid.JPEGLosslessSV1 if lossless else uid.JPEGExtended12Bit
+    data.BitsStored, data.HighBit = 12, 11
+    data.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_jpeg_of_12_bits_is_read_as_it_was_or_nearly(tmp_path: Path, lossless: bool) -> None:
+    y, x = np.mgrid[:64, :64]
+    pixels = np.round(2000 + 1500 * np.sin(x / 9) * np.cos(y / 7))
+    (one,) = read_slices(jpeg(tmp_path / "a.dcm", pixels, lossless=lossless))
+    assert np.abs(one.values - pixels).max() <= (0 if lossless else 12)
+    (again,) = read_slices(tmp_path / "a.dcm")
+    np.testing.assert_array_equal(again.values, one.values)
+
+
+@pytest.mark.parametrize("cut", [40, 400])  # in the tables, in the picture
+@pytest.mark.parametrize("lossless", [True, False])
+def test_broken_jpeg_of_12_bits_is_one_line(tmp_path: Path, lossless: bool, cut: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 4096, (64, 64))
+    with pytest.raises(ImageError, match=r"b\.dcm: got a broken DICOM file"):
+        list(read_slices(jpeg(tmp_path / "b.dcm", noise, lossless=lossless, cut=cut)))
+
+
+def test_a_real_jpeg_of_12_bits_is_read(shared: Path) -> None:
+    (one,) = read_slices(shared / "data" / "dicom" / "dicom_dwv_bbmri" / "nema-mr1_jply.dcm")
+    assert one.values.shape == (512, 512)
+    assert one.values.max() == 3970  # as GDCM's own reader, which then aborts, has it
+
+
+def test_damaged_jpeg_2000_does_not_take_the_process_down(shared: Path, tmp_path: Path) -> None:
+    whole = (shared / "data/dicom/dicom_pydicom/MR_small_jp2klossless.dcm").read_bytes()
+    path = tmp_path / "x.dcm"
+    path.write_bytes(mutated(whole, 6075))  # in GDCM a C++ exception that nobody catches
+    with pytest.raises(ImageError, match=r"x\.dcm"):
+        list(read_slices(path))
+
+
 def test_a_truncated_file_is_refused(shared: Path) -> None:
     with pytest.raises(ImageError, match=r"MR_truncated\.dcm: got a broken DICOM file"):
         list(read_slices(shared / "data" / "dicom" / "dicom_pydicom" / "MR_truncated.dcm"))
@@ -174,8 +225,7 @@ def test_every_shared_scan_is_read_or_refused_in_one_line(shared: Path) -> None:
         except ImageError as error:
             refused.append(error.path.name)
     assert read >= 40
-    # No picture; JPEG Extended of 12 bits, which only GPL code decodes; pixels missing.
-    assert refused == ["nema-mr1_jply.dcm", "csa_slice_norm.dcm", "MR_truncated.dcm"]
+    assert refused == ["csa_slice_norm.dcm", "MR_truncated.dcm"]  # no picture; pixels missing
 
 
 def test_a_real_series_is_sorted_by_place(shared: Path) -> None:
@@ -267,3 +317,12 @@ def test_of_a_time_series_the_first_volume_is_read(tmp_path: Path) -> None:
     assert ours[0].facts["thickness"] == max(canonical.header.get_zooms())
     oracle = np.take(canonical.get_fdata(), 0, int(np.argmax(canonical.header.get_zooms())))
     np.testing.assert_array_equal(ours[0].values, oracle[::-1, ::-1].T)
+
+
+def test_a_header_of_no_known_kind_is_one_line(tmp_path: Path) -> None:
+    whole = dicom(tmp_path / "a.dcm", np.eye(64) * 900, SeriesInstanceUID="1.2.3.4").read_bytes()
+    damaged = whole.replace(b"\x20\x00\x0e\x00UI", b"\x20\x00\x0e\x00U\xf3")
+    assert damaged != whole
+    (tmp_path / "a.dcm").write_bytes(damaged)
+    with pytest.raises(ImageError, match=r"a\.dcm: got a broken DICOM file"):
+        list(read_slices(tmp_path / "a.dcm"))

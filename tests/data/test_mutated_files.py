@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import nibabel
 import numpy as np
 import pydicom
@@ -31,7 +32,7 @@ def picture(form: str) -> bytes:
     return data.getvalue()
 
 
-def dicom() -> bytes:
+def dicom(jpeg12: bool = False) -> bytes:
     data = pydicom.Dataset()
     data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, UID("1.2.3")
     data.Modality, data.SeriesInstanceUID = "MR", "1.2.3.4"
@@ -43,6 +44,13 @@ def dicom() -> bytes:
     data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
     data.file_meta.MediaStorageSOPClassUID = MRImageStorage
     data.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")
+    if jpeg12:
+        data.BitsStored, data.HighBit = 12, 11
+        samples = head().astype(np.uint16) * 8
+        frame = imagecodecs.jpeg_encode(samples, level=95, bitspersample=12)
+        data.PixelData = pydicom.encaps.encapsulate([bytes(frame)])
+        data["PixelData"].VR = "OB"
+        data.file_meta.TransferSyntaxUID = pydicom.uid.JPEGExtended12Bit
     out = io.BytesIO()
     pydicom.dcmwrite(out, data, enforce_file_format=True)
     return out.getvalue()
@@ -58,6 +66,7 @@ KINDS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "jpeg": ("x.jpg", lambda: picture("JPEG")),
     "png": ("x.png", lambda: picture("PNG")),
     "dicom": ("x.dcm", dicom),
+    "dicom, jpeg of 12 bits": ("x.dcm", lambda: dicom(jpeg12=True)),
     "nifti": ("x.nii", nifti),
 }
 

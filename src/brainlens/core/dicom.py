@@ -2,7 +2,7 @@
 
 Enters: a file (a gzipped one too), single or multi-frame, or a folder that holds series. Leaves:
 slices with rescale applied and the file's own window (PS3.3 C.11.2), or percentiles where it names
-none. `pydicom` parses, `gdcm` decompresses (JPEG, JPEG-LS, JPEG 2000). No patient's name is read.
+none. `pydicom` parses; Pillow, CharLS and `dicomjpeg` decompress. No patient's name is read.
 """
 
 from __future__ import annotations
@@ -37,8 +37,13 @@ def read_dicom(path: Path) -> Iterator[Slice]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # odd values in headers that have no say here
         data = _parse(path)
-        frames = _pixels(path, data)  # (N, H, W[, 3])
-        slices = [_slice(path, data, frames, number) for number in range(len(frames))]
+        try:
+            frames = _pixels(path, data)  # (N, H, W)
+            slices = [_slice(path, data, frames, number) for number in range(len(frames))]
+        except ImageError:
+            raise
+        except Exception as error:  # decoders raise what they like; headers are parsed as asked for
+            raise _broken(path, error) from error
     yield from slices
 
 
@@ -102,20 +107,17 @@ def _pixels(path: Path, data: Any) -> Array:
     """(N, H, W) float32 of the stored values, colour made grey."""
     from pydicom.pixels.processing import convert_color_space
 
-    try:
-        stored = np.asarray(data.pixel_array)
-        colour = int(data.get("SamplesPerPixel", 1)) == 3
-        kind = str(data.get("PhotometricInterpretation", "MONOCHROME2"))
-        if colour:
-            if kind.startswith("YBR"):
-                stored = convert_color_space(stored, kind, "RGB")
-            stored = stored.astype(np.float32) @ _LUMA
-        elif kind not in _GREY:
-            raise ImageError(path, f"pixels of kind {kind}", "grey or RGB pixels", "Export as grey")
-    except ImageError:
-        raise
-    except Exception as error:  # decoders raise what they like
-        raise _broken(path, error) from error
+    import brainlens.core.dicomjpeg  # noqa: F401
+
+    stored = np.asarray(data.pixel_array)
+    colour = int(data.get("SamplesPerPixel", 1)) == 3
+    kind = str(data.get("PhotometricInterpretation", "MONOCHROME2"))
+    if colour:
+        if kind.startswith("YBR"):
+            stored = convert_color_space(stored, kind, "RGB")
+        stored = stored.astype(np.float32) @ _LUMA
+    elif kind not in _GREY:
+        raise ImageError(path, f"pixels of kind {kind}", "grey or RGB pixels", "Export as grey")
     frames = stored.astype(np.float32)
     return frames if frames.ndim == 3 else frames[None]
 
