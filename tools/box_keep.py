@@ -30,8 +30,9 @@ def keep(run: Path, out: Path) -> None:
         state = {name: _halved(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     out.mkdir(parents=True)
     write_atomic(out / "model.safetensors", save(state, meaning))
-    for name in ("config.toml", "provenance.json"):
-        shutil.copyfile(run / name, out / name)
+    for name in ("config.toml", "metrics.csv", "provenance.json"):
+        if (run / name).exists():
+            shutil.copyfile(run / name, out / name)
 
 
 def _halved(weight: torch.Tensor) -> torch.Tensor:

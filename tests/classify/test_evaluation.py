@@ -57,6 +57,15 @@ def test_figures_agree_with_the_predictions_written(
     assert result["protocol"]["protocol"] == "grouped"
 
 
+def test_a_run_without_its_history_is_judged_all_the_same(
+    run: Path, tiny_index: Path, tmp_path: Path
+) -> None:
+    (run / "metrics.csv").unlink()
+    result = evaluate(run, tiny_index, tmp_path / "eval")
+    assert result["history"] == []
+    assert result["images"] == len(read_index(tiny_index).of("test"))
+
+
 def test_so_many_images_are_judged_in_whole_groups_and_the_same_each_time(
     run: Path, tiny_index: Path, tmp_path: Path
 ) -> None:

@@ -218,6 +218,9 @@ def _parts(names: Sequence[str], true: Array, table: Array, group: Array) -> dic
 
 
 def _history(run: Path) -> list[dict[str, str]]:
-    """The run's epochs, for the report's curves."""
-    with (run / "metrics.csv").open(newline="") as stream:
-        return list(csv.DictReader(stream))
+    """The run's epochs, for the report's curves; none where they were not kept."""
+    try:
+        with (run / "metrics.csv").open(newline="") as stream:
+            return list(csv.DictReader(stream))
+    except FileNotFoundError:
+        return []
