@@ -36,6 +36,7 @@ def dicom(jpeg12: bool = False) -> bytes:
     data = pydicom.Dataset()
     data.SOPClassUID, data.SOPInstanceUID = MRImageStorage, UID("1.2.3")
     data.Modality, data.SeriesInstanceUID = "MR", "1.2.3.4"
+    data.StudyInstanceUID, data.InstanceNumber = "1.2.3.5", 1
     data.Rows, data.Columns = 64, 64
     data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 16, 15, 0
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from brainlens.classify.training import train
-from brainlens.core.errors import OutputError, RunError, UserError
+from brainlens.core.errors import ImageError, OutputError, RunError, UserError
 from brainlens.data.answers import Answer, Finding
 from brainlens.data.index import read_index
 from brainlens.data.preprocess import Preprocessing
@@ -30,6 +30,7 @@ from brainlens.deploy.export import export
 from brainlens.deploy.heatmaps import coloured, laid_back
 from brainlens.report.answered import predictions_as
 from tests.classify.conftest import TINY, draw, split_index
+from tests.data.test_mutated_files import dicom, mutated
 from tools import box_answers
 
 
@@ -162,7 +163,8 @@ def test_a_report_refers_to_its_series_and_says_the_pooled_answer(
         for picture in read_pictures(file)
     ]
     (study,) = studies = pool(answers, "none")
-    (file,) = write_reports(answers, studies, tmp_path / "sr", model="0" * 64)
+    (file,), without = write_reports(answers, studies, tmp_path / "sr", model="0" * 64)
+    assert without == []
     report: Any = highdicom.sr.srread(file)
     content: Any = report.content
     (group,) = content.get_image_measurement_groups()
@@ -179,9 +181,58 @@ def test_a_report_refers_to_its_series_and_says_the_pooled_answer(
         assert all("Patient" in line or "Value Representations" in line for line in errors), errors
 
 
+def judged(*files: Path) -> list[Answer]:
+    return [Answer(p, Finding("none", 1.0, {"none": 1.0})) for f in files for p in read_pictures(f)]
+
+
+def test_an_old_file_s_date_and_time_are_written_as_dicom_has_them(
+    shared: Path, tmp_path: Path
+) -> None:
+    answers = judged(shared / "data" / "dicom" / "dicom_mr_head_barre" / "MR-MONO2-16-head.dcm")
+    source = pydicom.dcmread(answers[0].picture.path)
+    assert source.StudyTime == "09:11:56"
+    (file,), _ = write_reports(answers, pool(answers, "none"), tmp_path, model="0" * 64)
+    assert pydicom.dcmread(file).StudyTime == "091156"
+
+
+def test_a_series_that_no_report_can_name_is_told_and_the_others_have_theirs(
+    shared: Path, tmp_path: Path
+) -> None:
+    whole = sorted((shared / "data" / "dicom" / "dicom_studyforrest_7T_T1").glob("*.dcm"))[8]
+    broken = tmp_path / "broken.dcm"
+    data = pydicom.dcmread(whole)
+    data.SOPClassUID = pydicom.uid.UID("1.2.3")
+    data.SeriesInstanceUID, data.PatientName = pydicom.uid.UID("1.2.4"), "Doe^Jane"
+    data.save_as(broken)
+    answers = judged(broken, whole)
+    studies = pool(answers, "none")
+    (file,), (error,) = write_reports(answers, studies, tmp_path / "sr", model="0" * 64)
+    assert pydicom.dcmread(file).StudyInstanceUID == data.StudyInstanceUID
+    assert str(error).startswith(f"{broken}: got a header that no report can refer to")
+    assert "Doe" not in str(error)
+    alone = judged(broken)
+    with pytest.raises(ImageError, match="no report can refer to"):
+        write_reports(alone, pool(alone, "none"), tmp_path / "none", model="0" * 64)
+    assert list((tmp_path / "none").iterdir()) == []
+
+
+def test_of_damaged_headers_comes_a_report_or_one_line(tmp_path: Path) -> None:
+    whole, file, fates = dicom(), tmp_path / "x.dcm", []
+    for seed in range(0, 160, 2):
+        file.write_bytes(mutated(whole, seed))
+        try:
+            answers = judged(file)
+            write_reports(answers, pool(answers, "none"), tmp_path / "sr", model="0" * 64)
+        except UserError as error:
+            fates.append(str(error).count("\n"))
+        else:
+            fates.append(-1)
+    assert set(fates) == {-1, 0}  # reports, and single lines
+
+
 def test_a_report_folder_that_cannot_be_written_is_one_line(shared: Path, tmp_path: Path) -> None:
     (file,) = sorted((shared / "data" / "dicom" / "dicom_studyforrest_7T_T1").glob("*.dcm"))[8:9]
-    answers = [Answer(p, Finding("none", 1.0, {"none": 1.0})) for p in read_pictures(file)]
+    answers = judged(file)
     (tmp_path / "sr").write_text("a file, no folder")
     with pytest.raises(OutputError, match="cannot be written"):
         write_reports(answers, pool(answers, "none"), tmp_path / "sr", model="0" * 64)

@@ -69,17 +69,19 @@ def answer_inputs(
         sets = classifier.sets(coverage) if coverage is not None else None
         answers = in_context(answers, background, sets)
         studies = pool(answers, background)
-        reports = []
+        reports: list[Path] = []
+        without: list[ImageError] = []
         if dicom_sr:
             from brainlens.deploy.dicom_sr import write_reports
 
-            reports = write_reports(answers, studies, dicom_sr, model=classifier.digest)
+            reports, without = write_reports(answers, studies, dicom_sr, model=classifier.digest)
     notes = _skipped(unreadable, len(found))
     if prevalence is not None:
         notes.append(_at_prevalence(classifier.meaning.get("operating"), prevalence))
     if heatmap:
         notes.append(f"wrote {len(written)} heat maps into {heatmap}")
     if dicom_sr:
+        notes += [f"no report: {error}" for error in without]
         notes.append(f"wrote {len(reports)} structured reports into {dicom_sr}")
     return Answered(answers, studies, notes)
 

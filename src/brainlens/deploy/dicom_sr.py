@@ -9,13 +9,14 @@ and is written only where asked.
 from __future__ import annotations
 
 import datetime
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from brainlens import __version__
-from brainlens.core.errors import OutputError, UserError
+from brainlens.core.errors import ImageError, OutputError, UserError
 from brainlens.core.files import replacing
 from brainlens.core.scanfiles import is_dicom
 from brainlens.data.answers import Answer
@@ -24,6 +25,7 @@ from brainlens.data.studies import POOLED, Study
 _SCHEME = "99BRAINLENS"  # private codes, for what no public scheme has a word
 _PROCEDURE = ("816077007", "SCT", "Magnetic resonance imaging of brain")
 _PERCENT = ("%", "UCUM", "percent")
+_WHEN = {"PatientBirthDate": "DA", "StudyDate": "DA", "StudyTime": "TM"}
 _MAY_BE_EMPTY = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime",
     "StudyID", "AccessionNumber", "ReferringPhysicianName",
@@ -32,10 +34,11 @@ _MAY_BE_EMPTY = (
 
 def write_reports(
     answers: Sequence[Answer], studies: Sequence[Study], folder: Path, *, model: str
-) -> list[Path]:
-    """One report a DICOM series or file into `folder`; raises UserError where none is DICOM.
+) -> tuple[list[Path], list[ImageError]]:
+    """One report a DICOM series or file into `folder`, and the errors of those without one.
 
-    `model` is the digest of the model, which each report names.
+    `model` is the digest of the model, which each report names. Raises UserError where none is
+    DICOM, ImageError where no report could be made of any.
     """
     series = _series(answers, studies)
     if not series:
@@ -44,16 +47,25 @@ def write_reports(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from None
-    written = []
+    written, without = [], []
     for number, (members, probabilities) in enumerate(series, 1):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they would print the patient's name
-            report = _report(members, probabilities, model, number)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # they would print the patient's name
+                report = _report(members, probabilities, model, number)
+        except Exception:  # of many kinds, over broken headers, with what stands in them
+            without.append(ImageError(
+                members[0].picture.path, "a header that no report can refer to",
+                "valid numbers of its class, image, series and study", "Export the series again",
+            ))  # fmt: skip
+            continue
         path = folder / f"brainlens-{number:04d}.dcm"
         with replacing(path) as temporary:
             report.save_as(temporary)
         written.append(path)
-    return written
+    if not written:
+        raise without[0]
+    return written, without
 
 
 def _series(
@@ -148,8 +160,23 @@ def _uuid(digest: str) -> str:
 
 
 def _completed(evidence: Sequence[Any]) -> None:
-    """Empty where the standard wants an attribute that may be empty and old files leave out."""
+    """Empty where the standard wants an attribute that may be empty, and old files have none.
+
+    Their dates and times may be of the form that ACR-NEMA had, as 1993.08.01 and 09:11:56.
+    """
     for data in evidence:
         for name in _MAY_BE_EMPTY:
             if name not in data:
                 setattr(data, name, "")
+        for name, kind in _WHEN.items():
+            said = str(data[name].value or "")
+            conforming = _conforming(said, kind)
+            if conforming != said:
+                setattr(data, name, conforming)
+
+
+def _conforming(said: str, kind: str) -> str:
+    """A date (DA) or time (TM) as DICOM writes it; empty where it can be none."""
+    digits = said.replace(".", "") if kind == "DA" else said.replace(":", "")
+    form = r"\d{8}" if kind == "DA" else r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"
+    return digits if re.fullmatch(form, digits.strip()) else ""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from brainlens.core.errors import UserError
+from brainlens.core.errors import ImageError, UserError
 from brainlens.data.answers import Answer, Finding
 from brainlens.data.scans import Picture
 from brainlens.data.studies import pool
@@ -62,10 +62,14 @@ def structured(
         ]
         model = document["model"]["digest"]
         try:
-            written = write_reports(answers, pool(answers, healthy), place / "out", model=model)
-        except (UserError, AttributeError, KeyError, ValueError, TypeError) as error:
-            line = " ".join(str(error).split())[:160]
-            raise Refusal("invalid", f"no report can be made of this reading ({line})") from None
+            written, without = write_reports(
+                answers, pool(answers, healthy), place / "out", model=model
+            )
+            if without:
+                raise without[0]
+        except UserError as error:
+            why = f"got {error.got}" if isinstance(error, ImageError) else error  # without its path
+            raise Refusal("invalid", f"no report can be made of this reading ({why})") from None
         if len(written) == 1:
             return written[0].read_bytes(), "dcm"
         stream = io.BytesIO()
