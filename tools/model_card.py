@@ -95,11 +95,13 @@ def card(language: str = "en") -> str:
         classes=_classes(unseen),
         parts=_parts(unseen),
         elsewhere=_elsewhere(box, shipped),
+        again=_again((unseen, box), (_read("unseen-again"), _read("elsewhere-again"))),
         strangers=_strangers(box, shipped),
         novelty=_novelty(_read("choices")),
         limits=_limits(_read("choices"), _read("choices-shipped")),
         kept=f"{100 * model.meaning['novelty']['kept']:g} %",
         heat=_heat(box),
+        healthy=_healthy(_read("healthy")),
         ablations=_ablations(_read("ablations")),
     )
     return _translated(text, language)
@@ -171,6 +173,21 @@ def _parts(unseen: dict[str, Any]) -> str:
     return _table([["part", "images", "accuracy % (95 %)"], *rows])
 
 
+def _again(*trainings: tuple[dict[str, Any], dict[str, Any]]) -> str:
+    """The same recipe each time: how far its figures lie apart by chance."""
+    rows = []
+    for name, (unseen, box) in zip(("as above", "again"), trainings, strict=True):
+        metrics, fold, volume = unseen["metrics"], unseen["parts"]["fold"]["4"], box["volumes"]
+        rows.append([
+            name, *(percent(metrics[key]) for key in ("accuracy", "balanced_accuracy", "ece")),
+            percent(fold["accuracy"]), f"{box['test']['refused']:.1%}", f"{volume['AUROC']:.3f}",
+            f"{volume['specificity at sensitivity 0.9']:.2f}",
+        ])  # fmt: skip
+    head = ["training", "accuracy % (95 %)", "balanced % (95 %)", "ECE % (95 %)", "fold 4 % (95 %)",
+            "refused", "AUROC elsewhere", "specificity at sensitivity 0.9"]  # fmt: skip
+    return _table([head, *rows])
+
+
 def _elsewhere(*found: dict[str, Any]) -> str:
     """Another hospital's slices, as the model that was judged and the shipped one see them."""
     keys = ("sensitivity at 0.5", "specificity at 0.5", "specificity at sensitivity 0.9")
@@ -185,6 +202,19 @@ def _elsewhere(*found: dict[str, Any]) -> str:
             cells = [f"{volume[key]:.2f}" for key in keys]
             rows.append([how, f"{volume['AUROC']:.3f} ({low:.3f} to {high:.3f})", *cells])
     return _table([["model", "AUROC (95 %)", *keys], *rows])
+
+
+def _healthy(found: dict[str, Any]) -> str:
+    """Heads that are not known to be ill, as the shipped model sees them."""
+    (heads,) = found["models"].values()
+    rows = [
+        [name, *(str(own[key]) for key in ("slices", "refused", "tumours")),
+         f"{own['surest']:.2f}", own["answer"], f"{own['any tumour']:.2f}"]
+        for name, own in heads.items()
+    ]  # fmt: skip
+    head = ["head", "slices", "refused", "called a tumour", "surest of one", "the whole",
+            "any tumour"]  # fmt: skip
+    return _table([head, *rows])
 
 
 def _strangers(*found: dict[str, Any]) -> str:
