@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, MRImageStorage
 
 from brainlens.core.errors import ImageError
+from brainlens.data.inputs import opened
 from brainlens.data.scans import read_pictures
 
 
@@ -118,3 +121,34 @@ def test_a_thousand_damaged_files(kind: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(mutated(whole, seed))
         fates.append(answered(tmp_path / name))
     assert set(fates) == {True, False}  # both happen, or the damage was none
+
+
+def archive(packing: int) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", packing) as file:
+        file.writestr("series/a.dcm", dicom())
+        file.writestr("series/b.png", picture("PNG"))
+    return data.getvalue()
+
+
+@contextmanager
+def one_line(path: Path) -> Iterator[None]:
+    """An error of the archive is well, if it is one line that names it."""
+    try:
+        yield
+    except ImageError as error:
+        said = str(error)
+        assert said.startswith(f"{path}: got ") and "\n" not in said  # noqa: PT018
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_damaged_archives_are_one_line(packing: int, tmp_path: Path) -> None:
+    path, whole = tmp_path / "x.zip", archive(packing)
+    path.write_bytes(whole)
+    with opened([path]) as found:
+        assert [answered(file) for file in found] == [True, True]
+    for seed in range(100):
+        path.write_bytes(mutated(whole, seed))
+        with one_line(path), opened([path]) as found:
+            for file in found:
+                answered(file)

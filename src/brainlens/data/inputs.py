@@ -60,6 +60,8 @@ def _unpack(archive: Path, place: Path) -> Path:
                 target = folder / f"{number:05d}-{name}"
                 with content.open(entry) as source, target.open("wb") as out:
                     shutil.copyfileobj(source, out)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError) as error:
+    except ImageError:
+        raise
+    except Exception as error:  # each way of packing has errors of its own
         raise ImageError(archive, str(error) or "a damaged archive", "a zip archive") from None
     return folder
