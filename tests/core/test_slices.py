@@ -198,6 +198,14 @@ def test_a_real_jpeg_of_12_bits_is_read(shared: Path) -> None:
     assert one.values.max() == 3970  # as GDCM's own reader, which then aborts, has it
 
 
+def test_the_colours_of_jpeg_2000_are_undone_once() -> None:
+    path = pydicom.examples.get_path("jpeg2k")
+    assert pydicom.dcmread(path).PhotometricInterpretation == "YBR_RCT"
+    (one,) = read_slices(path)
+    rgb = pydicom.pixels.pixel_array(path)
+    np.testing.assert_allclose(one.values, rgb @ [0.299, 0.587, 0.114], atol=0.01)
+
+
 def test_damaged_jpeg_2000_does_not_take_the_process_down(shared: Path, tmp_path: Path) -> None:
     whole = (shared / "data/dicom/dicom_pydicom/MR_small_jp2klossless.dcm").read_bytes()
     path = tmp_path / "x.dcm"

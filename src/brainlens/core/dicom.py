@@ -113,7 +113,7 @@ def _pixels(path: Path, data: Any) -> Array:
     colour = int(data.get("SamplesPerPixel", 1)) == 3
     kind = str(data.get("PhotometricInterpretation", "MONOCHROME2"))
     if colour:
-        if kind.startswith("YBR"):
+        if kind.startswith("YBR_FULL"):  # JPEG 2000 undoes its own YBR_RCT and YBR_ICT
             stored = convert_color_space(stored, kind, "RGB")
         stored = stored.astype(np.float32) @ _LUMA
     elif kind not in _GREY:
