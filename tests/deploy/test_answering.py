@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import gzip
 import io
 import json
 import shutil
@@ -193,6 +194,15 @@ def test_an_old_file_s_date_and_time_are_written_as_dicom_has_them(
     assert source.StudyTime == "09:11:56"
     (file,), _ = write_reports(answers, pool(answers, "none"), tmp_path, model="0" * 64)
     assert pydicom.dcmread(file).StudyTime == "091156"
+
+
+def test_a_gzipped_file_has_the_report_of_the_plain_one(shared: Path, tmp_path: Path) -> None:
+    whole = sorted((shared / "data" / "dicom" / "dicom_studyforrest_7T_T1").glob("*.dcm"))[8]
+    packed = tmp_path / "x.dcm.gz"
+    packed.write_bytes(gzip.compress(whole.read_bytes()))
+    answers = judged(packed)
+    (file,), _ = write_reports(answers, pool(answers, "none"), tmp_path, model="0" * 64)
+    assert pydicom.dcmread(file).StudyInstanceUID == pydicom.dcmread(whole).StudyInstanceUID
 
 
 def test_a_series_that_no_report_can_name_is_told_and_the_others_have_theirs(

@@ -47,17 +47,26 @@ def read_dicom(path: Path) -> Iterator[Slice]:
     yield from slices
 
 
-def _parse(path: Path) -> Any:
+def read_dataset(path: Path, *, force: bool = False) -> Any:
+    """The elements of a file, a gzipped or deflated one too; pydicom's errors, and ImageError.
+
+    `force`: a file that does not begin as DICOM does is read all the same.
+    """
     import pydicom
+
+    content = path.read_bytes()
+    if content[:2] == GZIP:
+        content = gunzip(path, content)
+    check_deflated(path, content)
+    return pydicom.dcmread(io.BytesIO(content), force=force)
+
+
+def _parse(path: Path) -> Any:
     from pydicom.errors import InvalidDicomError
 
     logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # what it logs, it raises too
     try:
-        content = path.read_bytes()
-        if content[:2] == GZIP:
-            content = gunzip(path, content)
-        check_deflated(path, content)
-        data = pydicom.dcmread(io.BytesIO(content), force=path.suffix.lower() == ".dcm")
+        data = read_dataset(path, force=path.suffix.lower() == ".dcm")
         if "Rows" not in data or "PixelData" not in data:
             raise ImageError(path, "a DICOM file without a picture", _EXPECTED)
         sides = [int(_number(data, key) or 1) for key in ("NumberOfFrames", "Rows", "Columns")]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from brainlens import __version__
+from brainlens.core.dicom import read_dataset
 from brainlens.core.errors import ImageError, OutputError, UserError
 from brainlens.core.files import replacing
 from brainlens.core.scanfiles import is_dicom
@@ -91,10 +92,9 @@ def _report(
 ) -> Any:
     """The report of one series."""
     import highdicom as hd
-    import pydicom
 
     paths = list(dict.fromkeys(answer.picture.path for answer in members))
-    evidence = [pydicom.dcmread(path, force=True) for path in paths]
+    evidence = [read_dataset(Path(path), force=True) for path in paths]
     _completed(evidence)
     return hd.sr.ComprehensiveSR(
         evidence=evidence,
