@@ -82,7 +82,8 @@ def answer_inputs(
         notes.append(f"wrote {len(written)} heat maps into {heatmap}")
     if dicom_sr:
         notes += [f"no report: {error}" for error in without]
-        notes.append(f"wrote {len(reports)} structured reports into {dicom_sr}")
+        many = "report" if len(reports) == 1 else "reports"
+        notes.append(f"wrote {len(reports)} structured {many} into {dicom_sr}")
     return Answered(answers, studies, notes)
 
 
