@@ -196,6 +196,17 @@ def test_an_old_file_s_date_and_time_are_written_as_dicom_has_them(
     assert pydicom.dcmread(file).StudyTime == "091156"
 
 
+def test_a_date_that_is_none_is_left_empty(shared: Path, tmp_path: Path) -> None:
+    data = pydicom.dcmread(shared / "data/dicom/dicom_mr_head_barre/MR-MONO2-16-head.dcm")
+    with pytest.warns(UserWarning, match="Invalid value"):
+        data.StudyDate, data.StudyTime = "20019931", "never"
+    data.save_as(tmp_path / "x.dcm")
+    answers = judged(tmp_path / "x.dcm")
+    (file,), _ = write_reports(answers, pool(answers, "none"), tmp_path, model="0" * 64)
+    report = pydicom.dcmread(file)
+    assert (report.StudyDate, report.StudyTime) == ("", "")
+
+
 def test_a_gzipped_file_has_the_report_of_the_plain_one(shared: Path, tmp_path: Path) -> None:
     whole = sorted((shared / "data" / "dicom" / "dicom_studyforrest_7T_T1").glob("*.dcm"))[8]
     packed = tmp_path / "x.dcm.gz"

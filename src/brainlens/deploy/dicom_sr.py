@@ -9,7 +9,6 @@ and is written only where asked.
 from __future__ import annotations
 
 import datetime
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -177,6 +176,11 @@ def _completed(evidence: Sequence[Any]) -> None:
 
 def _conforming(said: str, kind: str) -> str:
     """A date (DA) or time (TM) as DICOM writes it; empty where it can be none."""
-    digits = said.replace(".", "") if kind == "DA" else said.replace(":", "")
-    form = r"\d{8}" if kind == "DA" else r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"
-    return digits if re.fullmatch(form, digits.strip()) else ""
+    from pydicom import valuerep
+
+    plain = said.strip().replace("." if kind == "DA" else ":", "")
+    try:
+        getattr(valuerep, kind)(plain)
+    except ValueError:
+        return ""
+    return plain
