@@ -153,6 +153,34 @@ def test_other_runs_are_asked_about_the_whole_picture_each_at_its_size(
     assert model.network.trust[1] > 0
 
 
+def test_dense_runs_share_in_the_evidence_and_a_plain_one_keeps_its_part(tmp_path: Path) -> None:
+    pictures = draw(tmp_path / "pictures")
+    index = split_index(tmp_path, pictures)
+    base = dataclasses.replace(DENSE, outlines=str(outlined(tmp_path, pictures)), epochs=1)
+    train(index, tmp_path / "plain", dataclasses.replace(PLAIN, size=64))
+    second = (str(tmp_path / "plain"),)
+    # Its own second opinion is not asked.
+    train(index, tmp_path / "peer", dataclasses.replace(base, seed=1, second=second))
+    train(index, tmp_path / "alone", dataclasses.replace(base, second=second))
+    both = dataclasses.replace(base, second=(str(tmp_path / "peer"), *second))
+    train(index, tmp_path / "run", both)
+    run, peer, alone = (
+        load(tmp_path / name / "model.safetensors").network for name in ("run", "peer", "alone")
+    )
+    assert isinstance(run, DenseClassifier)
+    assert isinstance(peer, DenseClassifier)
+    assert isinstance(alone, DenseClassifier)
+    x = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        found, other, own = run.evidence(x), peer.evidence(x), alone.evidence(x)
+    for name in ("cells", "tumour", "kinds"):
+        mean = (getattr(own, name) + getattr(other, name)) / 2
+        assert torch.allclose(getattr(found, name), mean, atol=1e-5), name
+    assert torch.allclose(found.whole, own.whole, atol=1e-5)
+    assert torch.equal(found.features, own.features)
+    assert run.peers[0].companion is None
+
+
 def test_a_second_run_that_cannot_be_weighed_is_refused_before_training(tmp_path: Path) -> None:
     index = split_index(tmp_path, draw(tmp_path / "pictures"))
     other = tmp_path / "other"
@@ -163,7 +191,11 @@ def test_a_second_run_that_cannot_be_weighed_is_refused_before_training(tmp_path
     write_index(rows, seen.folder, other / "index.csv")
     train(other / "index.csv", tmp_path / "swapped", PLAIN)
     train(index, tmp_path / "cropped", dataclasses.replace(PLAIN, crop=True))
-    for name, reason in (("swapped", "learned from"), ("cropped", "prepares its pictures")):
+    train(index, tmp_path / "toned", dataclasses.replace(DENSE, backbone="cnn_b", epochs=1))
+    reasons = {
+        "swapped": "learned from", "cropped": "prepares its pictures", "toned": "normalises its",
+    }  # fmt: skip
+    for name, reason in reasons.items():
         config = dataclasses.replace(DENSE, second=(str(tmp_path / name),))
         with pytest.raises(RunError, match=f"{name}: {reason}"):
             train(index, tmp_path / "run", config)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from brainlens.classify.predictor import Predictor
 from brainlens.classify.training import train
@@ -73,6 +74,27 @@ def test_eight_bits_are_smaller_nearly_as_right_and_say_what_they_cost(place: Pa
         for one, other in zip(ours, theirs, strict=True)
     ]
     assert max(apart) < 0.2
+
+
+def test_weights_stored_in_eight_bits_are_a_quarter_and_the_sums_as_ever(place: Path) -> None:
+    made = export(place / "run", place / "stored.onnx", weights="int8-stored")
+    kept, whole = (onnx.load(place / name).graph for name in ("stored.onnx", "model.onnx"))
+    assert not {"QuantizeLinear", "DequantizeLinear"} & {node.op_type for node in kept.node}
+    assert 0 < made["parity"]["largest difference of a logit"] < 0.1
+    (large,) = [w for w in whole.initializer if w.name == "network.head.0.weight"]
+    values, (small, scale) = numpy_helper.to_array(large), (
+        numpy_helper.to_array(w) for end in ("int8", "scale")
+        for w in kept.initializer if w.name == f"{large.name}/{end}"
+    )  # fmt: skip
+    assert small.dtype == np.int8
+    assert (np.abs(small * scale - values) <= scale * 0.5001).all()
+    assert np.abs(small).max() == 127
+    file = next((place / "pictures" / "none").glob("*.png"))
+    ours, theirs = (
+        Classifier(place / name).classify([file])[0][0].finding.probabilities["none"]
+        for name in ("stored.onnx", "model.onnx")
+    )
+    assert ours == pytest.approx(theirs, abs=0.02)
 
 
 def test_a_conformal_set_grows_with_the_coverage_asked(place: Path) -> None:

@@ -28,7 +28,7 @@ class TrainConfig:
     outlines: str = ""  # a JSON of where the tumours lie (docs/files.md); "": none
     painted: float = 0.35  # with outlines: share of them that trains with its tumour painted out
     answer_size: int = 0  # with dense: pixels a side that it answers at; 0: as it was trained
-    second: tuple[str, ...] = ()  # with dense: plain classifiers' runs, asked about the whole
+    second: tuple[str, ...] = ()  # with dense: other runs, plain (of the whole picture) or dense
     healed: float = 0.1  # with dense: what tumours painted out weigh when the context is believed
     partial: str = ""  # a label that means any of several, as `tumour`; learned with outlines
     # pictures

@@ -2,12 +2,12 @@
 
 A faint tumour may be too faint for its place alone, while the whole picture tells; but the whole
 picture is also where shortcuts live. So the context is a linear reading of frozen features, fitted
-to training pictures, or plain classifiers of their own (`second`), and one number each says how
-much of it enters: fitted to validation pictures *and* their healed versions, on which the context
-alone is wrong. `healed` of the settings says what those weigh beside the real healthy ones: at 0
-the context decides, and every contrast scan is a tumour; at 1 the evidence decides, and faint
-tumours are missed. Enters: a trained network and its data. Leaves: the network with `context` and
-`trust`.
+to training pictures, or plain classifiers of their own (`second`; dense ones among them share in
+the evidence instead), and one number each says how much of it enters: fitted to validation pictures
+*and* their healed versions, on which the context alone is wrong. `healed` of the settings says what
+those weigh beside the real healthy ones: at 0 the context decides, and every contrast scan is a
+tumour; at 1 the evidence decides, and faint tumours are missed. Enters: a trained network and its
+data. Leaves: the network with `context` and `trust`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
-from torch import Tensor
+from torch import Tensor, nn
 
 from brainlens.classify.augment import POLICIES, augment, sample_seeds
 from brainlens.classify.committee import Committee, Member
@@ -45,10 +45,10 @@ def second_opinion(
 ) -> dict[str, float]:  # fmt: skip
     """Give a run's kept network its context, at the size it will answer at.
 
-    `numbers` are the rows' classes, -1 unknown; `second` are asked about the whole picture. Answers
-    how far the context is believed. A network sees the same things larger when it is asked than
-    augmented training showed them (Touvron et al. 2019, "Fixing the train-test resolution
-    discrepancy"): a larger size may serve it better.
+    `numbers` are the rows' classes, -1 unknown; of `second` the plain ones are asked about the
+    whole picture, the dense ones as this one is. Answers how far the context is believed. A network
+    sees the same things larger when it is asked than augmented training showed them (Touvron et al.
+    2019, "Fixing the train-test resolution discrepancy"): a larger size may serve it better.
     """
     kept = load(run / "model.safetensors")
     network, size = kept.network, config.answer_size or kept.preprocessing.size
@@ -59,13 +59,10 @@ def second_opinion(
         background=network.background, seed=config.seed,
     )  # fmt: skip
     network.cpu().eval()
-    members = [Member(one.network, one.architecture.size) for one in second]
-    for member, one in zip(members, second, strict=True):
-        member.introduce(preprocessing, one.preprocessing)
-    network.companion = Committee(members) if members else None
+    _ask(network, second, preprocessing)
     held = _read(network, val.pictures, preprocessing, None)
     chosen: dict[str, float] = {}
-    if not second:
+    if network.companion is None:
         shown = pictures(index, rows["train"], preprocessing)
         chosen = add_context(network, shown, numbers["train"], val, held, preprocessing)
     chosen |= weigh(network, held, val, healed=config.healed)
@@ -79,13 +76,28 @@ def second_opinion(
     return chosen
 
 
+def _ask(network: DenseClassifier, second: Sequence[Loaded], asked: Preprocessing) -> None:
+    """Have the others asked with the network, about pictures prepared as `asked`."""
+    members = []
+    for one in second:
+        if not isinstance(one.network, DenseClassifier):
+            member = Member(one.network, one.architecture.size)
+            member.introduce(asked, one.preprocessing)
+            members.append(member)
+    network.companion = Committee(members) if members else None
+    network.peers = nn.ModuleList(
+        one.network for one in second if isinstance(one.network, DenseClassifier)
+    )
+
+
 def read_second(
     run: Path, labels: Sequence[str], preprocessing: Preprocessing, held_out: Sequence[Row]
 ) -> Loaded:
-    """The classifier that is asked about the whole picture.
+    """The classifier that is asked too: a plain one about the whole picture, a dense one by itself.
 
-    Raises RunError for one of other classes, of pictures cut otherwise (size and normalisation may
-    differ), or that learned from one of the `held_out` images, by which it is to be weighed.
+    Raises RunError for one of other classes, of pictures cut otherwise (size and, of a plain one,
+    normalisation may differ), or that learned from one of the `held_out` images, by which it is to
+    be weighed.
     """
     second = load(run / "model.safetensors")
     if second.labels != list(labels):
@@ -100,7 +112,14 @@ def read_second(
             f"{run}: learned from {len(seen)} of this run's validation images, so it cannot be "
             "weighed by them. Train it on the same split"
         )
-    return second
+    if not isinstance(second.network, DenseClassifier):
+        return second
+    if (theirs.mean, theirs.std) != (preprocessing.mean, preprocessing.std):
+        raise RunError(f"{run}: normalises its pictures otherwise; expected the same backbone")
+    second.network.companion, second.network.peers = None, nn.ModuleList()
+    return dataclasses.replace(
+        second, architecture=dataclasses.replace(second.architecture, second=())
+    )
 
 
 def add_context(

@@ -6,12 +6,13 @@ is read where the evidence lies. A cell outside every outline counts as healthy,
 whole scan (its contrast, its scanner) cannot stand in for the tumour. The whole picture is asked
 too, by a linear reading of the same features (`context`) or by classifiers of their own
 (`companion`), and believed as far as held-out pictures bear it out (`trust`, see context.py).
+Networks of this kind that were trained apart (`peers`) share in the evidence: its mean errs less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +44,7 @@ class DenseClassifier(nn.Module):
 
     def __init__(
         self, name: str, *, size: int, classes: int, background: int, dropout: float,
-        companion: Committee | None = None,
+        companion: Committee | None = None, peers: Sequence[DenseClassifier] = (),
     ) -> None:  # fmt: skip
         super().__init__()
         self.backbone = backbone(name).build()
@@ -64,6 +65,7 @@ class DenseClassifier(nn.Module):
         # Of the evidence, of the context and a constant for a tumour; of both for its kind.
         self.trust = nn.Parameter(torch.tensor([1.0, 0, 0, 1, 0]), requires_grad=False)
         self.companion = companion  # (N, 3, H, W) to (N, K) logits, in the context's place
+        self.peers = nn.ModuleList(peers)  # asked as this one is
 
     def forward(self, x: Tensor) -> Tensor:
         """Log-probabilities (N, K), which are logits too."""
@@ -89,11 +91,16 @@ class DenseClassifier(nn.Module):
 
     def look(self, x: Tensor) -> tuple[Evidence, Tensor]:
         """What is found in (N, 3, H, W) pictures, and the backbone's finest map of them."""
-        maps = pyramid(stages(self.backbone), x)
-        found = self._evidence(maps)
+        found, fine = self.look_alone(x)
+        found = _shared([found, *(cast(DenseClassifier, peer).evidence(x) for peer in self.peers)])
         if self.companion is not None:
             found = found._replace(whole=self.companion(x))
-        return found, maps[-1]
+        return found, fine
+
+    def look_alone(self, x: Tensor) -> tuple[Evidence, Tensor]:
+        """As `look`, without asking the others: the features are the same."""
+        maps = pyramid(stages(self.backbone), x)
+        return self._evidence(maps), maps[-1]
 
     def _evidence(self, maps: Sequence[Tensor]) -> Evidence:
         """What is found in the backbone's maps, coarsest first."""
@@ -113,6 +120,16 @@ class DenseClassifier(nn.Module):
         features = torch.cat([near, there, deep.mean(2)], 1)
         kinds = self.kind(self.dropout(features))
         return Evidence(cells[:, 0], tumour, kinds, self.context(features), features)
+
+
+def _shared(each: Sequence[Evidence]) -> Evidence:
+    """The first one's, with the mean evidence of all."""
+    if len(each) == 1:
+        return each[0]
+    cells, tumour, kinds = (
+        torch.stack(parts).mean(0) for parts in list(zip(*each, strict=True))[:3]
+    )  # fmt: skip
+    return each[0]._replace(cells=cells, tumour=tumour, kinds=kinds)
 
 
 def _shrunk(x: Tensor, like: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ novelty, is what the answer was read from, projected on its principal components
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -34,19 +34,22 @@ class Explained(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (N, K), evidence (N, 1 or K, h, w) in any unit, embedding (N, D)."""
-        logits, evidence, features = self.features(x)
         assert self.projection is not None
-        return logits, evidence, self.projection(features)
-
-    def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits, evidence, and the features before their projection (N, F)."""
         if isinstance(self.network, DenseClassifier):
             found, fine = self.network.look(x)
-            read = torch.cat([found.features, _look(fine)], 1)
-            return self.network.answer(found), found.cells[:, None], read
+            answer, evidence = self.network.answer(found), found.cells[:, None]
+            return answer, evidence, self.projection(_read(found.features, fine))
         maps = self.network.backbone(x)  # (N, C, h, w)
-        logits = self.network.classify(maps)
-        return logits, self._activation(maps), torch.cat([maps.mean((2, 3)), _look(maps)], 1)
+        embedding = self.projection(_read(maps.mean((2, 3)), maps))
+        return self.network.classify(maps), self._activation(maps), embedding
+
+    def features(self, x: Tensor) -> Tensor:
+        """What is projected (N, F)."""
+        if isinstance(self.network, DenseClassifier):
+            found, fine = self.network.look_alone(x)
+            return _read(found.features, fine)
+        maps = self.network.backbone(x)
+        return _read(maps.mean((2, 3)), maps)
 
     def _activation(self, maps: Tensor) -> Tensor:
         """(N, K, h, w) class activation; one empty cell where the head is not linear."""
@@ -84,20 +87,31 @@ def _last(count: int, kept: int) -> tuple[int, int]:
     return count - kept, count - 1
 
 
-def _look(maps: Tensor) -> Tensor:
-    """Mean and spread of each channel of a map: texture, whatever it shows. (N, 2 C)"""
+def _read(features: Tensor, maps: Tensor) -> Tensor:
+    """Features, and mean and spread of each channel of a map: texture, whatever it shows."""
     flat = maps.flatten(2)
-    return torch.cat([flat.mean(2), (flat.var(2) + 1e-6).sqrt()], 1)
+    return torch.cat([features, flat.mean(2), (flat.var(2) + 1e-6).sqrt()], 1)
 
 
-def run(model: Loaded, network: Explained, seen: Array, *, projected: bool) -> list[Array]:
-    """Logits, evidence and features or embedding of (N, size, size) uint8, on the CPU in fp32."""
+def logits(model: Loaded, network: Explained, seen: Array) -> Array:
+    """(N, K) of (N, size, size) uint8, on the CPU in fp32."""
+    return _asked(model, network, seen, lambda x: network(x)[0])
+
+
+def features(model: Loaded, network: Explained, seen: Array) -> Array:
+    """(N, F) of (N, size, size) uint8, on the CPU in fp32."""
+    return _asked(model, network, seen, network.features)
+
+
+def _asked(
+    model: Loaded, network: Explained, seen: Array, ask: Callable[[Tensor], Tensor]
+) -> Array:
+    """What `ask` makes of the pictures, a batch at a time."""
     keep_freed_memory()
-    parts: list[tuple[Any, ...]] = []
+    parts: list[Array] = []
     network.cpu().eval()
-    ask = network if projected else network.features
     with torch.inference_mode():
         for start in range(0, len(seen), _BATCH):
             x = model.preprocessing.tensor(np.asarray(seen[start : start + _BATCH]))
-            parts.append(tuple(part.numpy() for part in ask(torch.from_numpy(x))))
-    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+            parts.append(ask(torch.from_numpy(x)).numpy())
+    return np.concatenate(parts)

@@ -44,7 +44,7 @@ class Architecture:
     head: Literal["pooled", "dense"] = "pooled"
     background: int = -1  # with dense: the class that shows nothing
     partial: str = ""  # a label that stands for several others; a dense head learns from it
-    second: tuple[Architecture, ...] = ()  # with dense: of the classifiers asked about the whole
+    second: tuple[Architecture, ...] = ()  # with dense: of the other networks that are asked
 
 
 class Classifier(nn.Module):
@@ -76,11 +76,13 @@ def build(architecture: Architecture, classes: int) -> Network:
     """The network of an architecture, freshly drawn."""
     if architecture.head == "pooled":
         return Classifier(architecture, classes)
-    others = [Member(build(one, classes), one.size) for one in architecture.second]
+    others = [(build(one, classes), one.size) for one in architecture.second]
+    members = [Member(one, size) for one, size in others if not isinstance(one, DenseClassifier)]
     return DenseClassifier(
         architecture.backbone, size=architecture.size, classes=classes,
         background=architecture.background, dropout=architecture.dropout,
-        companion=Committee(others) if others else None,
+        companion=Committee(members) if members else None,
+        peers=[one for one, _ in others if isinstance(one, DenseClassifier)],
     )  # fmt: skip
 
 

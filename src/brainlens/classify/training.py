@@ -87,14 +87,14 @@ def train(
     keep_freed_memory()
     seed_everything(config.seed, "init")
     architecture, preprocessing = plan(config, labels)
+    network = build(architecture, len(labels))  # first: what is loaded after it draws weights too
+    source = first_weights(config, network, labels)
     second = []
     if dense(config):
         _check_weighable(rows["val"], config.background, index_path)
         second = [
             read_second(Path(other), labels, preprocessing, rows["val"]) for other in config.second
         ]
-    network = build(architecture, len(labels))
-    source = first_weights(config, network, labels)
     device = machine.choose_device(config.device)
     config_used = dataclasses.replace(config, precision=choose_precision(config.precision, device))
     facts = {

@@ -3,13 +3,19 @@
 Enters a Lightning module with its callbacks; leaves the trainer that ran it to its end, or an
 `InterruptedRunError` that says how to go on. The state is saved after every epoch, last of all
 that an epoch writes, so what lies beside it is never older.
+
+Ctrl-C is heard between two batches. Anywhere else it may strike while a lock of a log's thread is
+held, which nobody would give back, and the training would wait for it forever.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +29,45 @@ class InterruptedRunError(RunError):
     """Ctrl-C during training; what was saved stays and the run can be resumed."""
 
     exit_code = 130
+
+
+class Hearing(pl.Callback):
+    """Ends a training after the batch in which Ctrl-C came; a second one ends it at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear Ctrl-C; where it is ignored, or in another thread than the first, nothing is."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.getsignal(signal.SIGINT)
+        if before is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._hear)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _hear(self, number: int, frame: Any) -> None:
+        if self.asked:
+            signal.default_int_handler(number, frame)
+        self.asked = True
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self._answer()
+
+    def on_validation_batch_end(self, *_: Any) -> None:
+        self._answer()
+
+    def on_train_end(self, *_: Any) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
 
 
 def drive(
@@ -46,13 +91,14 @@ def drive(
         checkpoint.parent, checkpoint.stem, save_on_train_epoch_end=True,
         enable_version_counter=False,
     )  # fmt: skip
-    with warnings.catch_warnings():
+    hearing = Hearing()
+    with warnings.catch_warnings(), hearing.listening():
         warnings.simplefilter("ignore")  # Lightning's hints on workers, loggers and intervals
         trainer = pl.Trainer(
             **options,
             max_epochs=epochs,
             logger=logger,
-            callbacks=[*callbacks, keeper],
+            callbacks=[hearing, *callbacks, keeper],
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

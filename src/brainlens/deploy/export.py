@@ -19,8 +19,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from brainlens.classify.explained import Explained
-from brainlens.classify.explained import run as ask
+from brainlens.classify.explained import Explained, features
+from brainlens.classify.explained import logits as ask
 from brainlens.classify.network import Loaded, load
 from brainlens.classify.run import read_provenance
 from brainlens.core.errors import BrainlensError, OutputError, RunError
@@ -33,14 +33,17 @@ from brainlens.deploy.answering import BACKGROUND
 from brainlens.deploy.classifier import KEY
 from brainlens.deploy.graphs import bare
 from brainlens.deploy.quantising import quantised
+from brainlens.deploy.storing import stored
 from brainlens.metrics.calibration import reliability
 from brainlens.metrics.novelty import distances, novelty, threshold
 from brainlens.metrics.temperature import conformity, fit_temperature, log_loss, softmax
 
-Weights = Literal["float32", "float16", "int8"]
+Weights = Literal["float32", "float16", "int8-stored", "int8"]
 # The largest difference of a logit between torch and the export. With 8 bits every answer moves a
 # little: what it costs is said in right answers instead.
-PARITY: dict[Weights, float] = {"float32": 1e-3, "float16": 0.1, "int8": np.inf}
+PARITY: dict[Weights, float] = {
+    "float32": 1e-3, "float16": 0.1, "int8-stored": np.inf, "int8": np.inf,
+}  # fmt: skip
 KEPT = 0.985  # share of the validation images that are not too new to be judged
 _BATCH = 16
 
@@ -50,7 +53,8 @@ def export(
 ) -> dict[str, Any]:
     """Write a run as ONNX; answers what its metadata holds.
 
-    `weights` of 16 bits are cast as they are used; with `int8` the network counts in 8 bits too.
+    `weights` of 16 bits, and `int8-stored`, are made 32 again as the file is opened; with `int8`
+    the network counts in 8 bits too.
 
     Raises RunError for a run without validation images, OutputError for a used file.
     """
@@ -67,14 +71,14 @@ def export(
     seen = pictures(index, rows, model.preprocessing)
     true = np.array([model.labels.index(row.label) for row in rows])
     graph = _graph(model, network)
-    if weights == "float16":
-        _halve(graph)
+    if weights in ("float16", "int8-stored"):
+        stored(graph, eight=weights == "int8-stored")
     if weights == "int8":
         graph = quantised(
             graph, pictures(index, index.of("train"), model.preprocessing), model.preprocessing
         )
     logits, embedding = _answers(graph, seen, model.preprocessing)
-    run_logits = ask(model, network, seen, projected=True)[0]
+    run_logits = ask(model, network, seen)
     temperature = fit_temperature(logits, true)
     meaning = {
         "kind": "classifier",
@@ -111,11 +115,11 @@ def _embedded(model: Loaded, index: Index) -> tuple[Explained, dict[str, Array]]
     """The network with its projection fitted to the training images, and their embeddings."""
     network = Explained(model.network)
     seen = pictures(index, index.of("train"), model.preprocessing)
-    features = ask(model, network, seen, projected=False)[2]
-    network.fit(features)
+    read = features(model, network, seen)
+    network.fit(read)
     assert network.projection is not None
     with torch.inference_mode():
-        vectors = network.projection(torch.from_numpy(features)).numpy()
+        vectors = network.projection(torch.from_numpy(read)).numpy()
     return network, {"vectors": vectors.astype(np.float16).astype(np.float32)}
 
 
@@ -164,29 +168,6 @@ def _graph(model: Loaded, network: Explained) -> Any:
         )  # fmt: skip
     assert program is not None
     return bare(program.model_proto)
-
-
-def _halve(graph: Any) -> None:
-    """Store large weights as 16 bits; a cast beside each brings it back, so sums stay 32 bits."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for weight in graph.graph.initializer:
-        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < 256:
-            continue
-        values = numpy_helper.to_array(weight)
-        if np.abs(values).max() > np.finfo(np.float16).max:
-            continue
-        small = values.astype(np.float16)
-        name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(small, f"{name}/half"))
-        casts.append(helper.make_node("Cast", [f"{name}/half"], [name], to=TensorProto.FLOAT))
-    rest = list(graph.graph.node)
-    del graph.graph.node[:]
-    graph.graph.node.extend([*casts, *rest])
-    del graph.graph.value_info[:]
-    onnx.checker.check_model(graph)
 
 
 def _write(graph: Any, meaning: dict[str, Any], path: Path) -> None:
