@@ -1,10 +1,10 @@
-"""Makes an export a run again: `python -m tools.box_open MODEL.onnx INDEX DENSE PLAIN`.
+"""Makes an export a run again: `python -m tools.box_open MODEL.onnx INDEX OUTLINES DENSE PLAIN`.
 
-MODEL.onnx is a box's, of one dense network and a plain one; INDEX is what it learned from. Writes
-the run folders DENSE and PLAIN with its weights (of 16 bits, as the export has them), so that they
-can be asked beside other networks where the runs they came from are gone. What batches normalised
-is folded into the convolutions there, and stays so. Nothing is kept that does not answer the
-validation images as the export does.
+MODEL.onnx is a box's, of one dense network and a plain one; INDEX and OUTLINES are what it learned
+from. Writes the run folders DENSE and PLAIN with its weights (of 16 bits, as the export has them),
+so that they can be asked beside other networks where the runs they came from are gone. What batches
+normalised is folded into the convolutions there, and stays so. Nothing is kept that does not answer
+the validation images as the export does.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LONE = {"scale": ("select", "select_1"), "trust": tuple(f"select_{i}" for i in 
 
 def main() -> None:
     """Open, compare, write."""
-    model, index, dense, plain = map(Path, sys.argv[1:])
+    model, index, outlines, dense, plain = map(Path, sys.argv[1:])
     kept, table = Classifier(model), read_index(index)
     if table.digest() != kept.meaning["index"]["digest"]:
         raise BrainlensError(f"{index}: is not the index that {model} learned from")
@@ -62,11 +62,11 @@ def main() -> None:
     }  # fmt: skip
     (second,) = shape.second
     small = dataclasses.replace(kept.preprocessing, size=second.size)
-    _write(
-        dense, network, "default", dataclasses.replace(shape, second=()), kept.preprocessing, kept,
-        record, table,
-    )  # fmt: skip
-    _write(plain, plain_network, "lite0", second, small, kept, record, table)
+    learned = {"partial": shape.partial, "outlines": str(outlines)}
+    alone = dataclasses.replace(shape, second=())
+    _write(dense, network, ("default", learned), alone, kept.preprocessing, kept, record, table)
+    learned = {"partial": shape.partial}
+    _write(plain, plain_network, ("lite0", learned), second, small, kept, record, table)
     print(f"wrote {dense} and {plain}; a logit differs by {apart:.2g} at most")
 
 
@@ -132,8 +132,8 @@ def _difference(network: DenseClassifier, kept: Classifier, table: Index) -> flo
 
 
 def _write(
-    folder: Path, network: Network, recipe: str, shape: Architecture, shown: Preprocessing,
-    kept: Classifier, record: dict[str, Any], index: Index,
+    folder: Path, network: Network, recipe: tuple[str, dict[str, str]], shape: Architecture,
+    shown: Preprocessing, kept: Classifier, record: dict[str, Any], index: Index,
 ) -> None:  # fmt: skip
     """A run folder, as `train` leaves one."""
     folder.mkdir(parents=True)
@@ -141,8 +141,8 @@ def _write(
         folder / "model.safetensors", network, labels=kept.labels, preprocessing=shown,
         architecture=shape, facts={},
     )  # fmt: skip
-    settings = {"partial": shape.partial or kept.meaning["architecture"]["partial"]}
-    config = resolve(TrainConfig, read_recipe(recipe), settings)
+    name, settings = recipe
+    config = resolve(TrainConfig, read_recipe(name), settings)
     write_atomic(folder / "config.toml", to_toml(config))
     write_json(folder / "provenance.json", record)
     write_index(index.rows, index.folder, folder / "index.csv")

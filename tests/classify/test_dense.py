@@ -17,6 +17,7 @@ from brainlens.classify.context import believe
 from brainlens.classify.dense import DenseClassifier, Evidence, dense_loss
 from brainlens.classify.evaluation import evaluate
 from brainlens.classify.network import Loaded, load
+from brainlens.classify.stages import stages, tie
 from brainlens.classify.training import train
 from brainlens.core.errors import ConfigError, RunError, SplitError
 from brainlens.data.index import read_index, write_index
@@ -179,6 +180,22 @@ def test_dense_runs_share_in_the_evidence_and_a_plain_one_keeps_its_part(tmp_pat
     assert torch.allclose(found.whole, own.whole, atol=1e-5)
     assert torch.equal(found.features, own.features)
     assert run.peers[0].companion is None
+
+
+def test_steps_that_no_training_moved_are_made_one() -> None:
+    one, other = (network().eval() for _ in range(2))
+    own, theirs = stages(one.backbone), stages(other.backbone)
+    moved = next(i for i, step in enumerate(own) if i and [*step.parameters()])
+    with torch.no_grad():
+        for i, step in enumerate(theirs):
+            for weight in step.parameters():
+                weight.mul_(1.3 if i >= moved else 1 + 1e-5)
+    before = [weight.clone() for weight in theirs[moved].parameters()]
+    assert tie(own, theirs, torch.rand(1, 3, 64, 64)) == moved
+    for step, same in zip(own[:moved], theirs[:moved], strict=True):
+        for name, value in step.state_dict().items():
+            assert torch.equal(value, same.state_dict()[name])
+    assert all(map(torch.equal, before, theirs[moved].parameters()))
 
 
 def test_a_second_run_that_cannot_be_weighed_is_refused_before_training(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from brainlens.classify.config import TrainConfig
 from brainlens.classify.dense import DenseClassifier, Evidence
 from brainlens.classify.network import Loaded, load, save
 from brainlens.classify.outlined import Checked, checked_data
+from brainlens.classify.stages import stages, tie
 from brainlens.core.allocator import keep_freed_memory
 from brainlens.core.errors import RunError
 from brainlens.core.progress import track
@@ -88,6 +90,9 @@ def _ask(network: DenseClassifier, second: Sequence[Loaded], asked: Preprocessin
     network.peers = nn.ModuleList(
         one.network for one in second if isinstance(one.network, DenseClassifier)
     )
+    look = torch.rand(1, 3, asked.size, asked.size, generator=torch.Generator().manual_seed(0))
+    for peer in network.peers:
+        tie(stages(network.backbone), stages(cast(DenseClassifier, peer).backbone), look)
 
 
 def read_second(

@@ -1,7 +1,7 @@
 """Owns a backbone as a row of steps, input first: where it can be cut, and its maps by resolution.
 
 Enters: a backbone and pictures. Leaves: the steps, what they make of the pictures, and the last
-feature map of each resolution, as a pyramid needs them.
+feature map of each resolution, as a pyramid needs them. Also which steps two backbones share.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 # The parts of each family in their order, as its forward_features calls them; a Sequential among
@@ -23,6 +24,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "Mixed_6c", "Mixed_6d", "Mixed_6e", "Mixed_7a", "Mixed_7b", "Mixed_7c",
     ),
 }  # fmt: skip
+
+_ROUNDING = 0.02  # of a map's spread: what weights kept in 16 bits may change
 
 
 def stages(backbone: nn.Module) -> list[nn.Module]:
@@ -47,6 +50,25 @@ def advance(row: Sequence[nn.Module], x: Tensor) -> Tensor:
     for step in row:
         x = step(x)
     return x
+
+
+@torch.no_grad()
+def tie(own: Sequence[nn.Module], others: Sequence[nn.Module], x: Tensor) -> int:
+    """Give the others' first steps the own's weights as far as both make the same of `x`.
+
+    First stages that no training moved differ by rounding alone; made equal to the bit, an export
+    works them out once. Answers how many steps that is.
+    """
+    same, ours, theirs = 0, x, x
+    for number, (step, other) in enumerate(zip(own, others, strict=False), 1):
+        ours, theirs = step(ours), other(theirs)
+        if type(step) is not type(other) or ours.shape != theirs.shape:
+            break
+        if (ours - theirs).abs().max() <= _ROUNDING * ours.std():
+            same = number
+    for step, other in zip(own[:same], others[:same], strict=True):
+        other.load_state_dict(step.state_dict())
+    return same
 
 
 def pyramid(row: Sequence[nn.Module], x: Tensor, levels: int = 3) -> list[Tensor]:

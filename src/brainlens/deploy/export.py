@@ -31,7 +31,7 @@ from brainlens.data.pictures import pictures
 from brainlens.data.preprocess import Array, Preprocessing
 from brainlens.deploy.answering import BACKGROUND
 from brainlens.deploy.classifier import KEY
-from brainlens.deploy.graphs import bare
+from brainlens.deploy.graphs import bare, merged
 from brainlens.deploy.quantising import quantised
 from brainlens.deploy.storing import stored
 from brainlens.metrics.calibration import reliability
@@ -167,7 +167,7 @@ def _graph(model: Loaded, network: Explained) -> Any:
             external_data=False,
         )  # fmt: skip
     assert program is not None
-    return bare(program.model_proto)
+    return merged(bare(program.model_proto))
 
 
 def _write(graph: Any, meaning: dict[str, Any], path: Path) -> None:
