@@ -23,6 +23,7 @@ from brainlens.data.index import read_index, write_index
 from brainlens.study import bench, runner
 from brainlens.study.design import Design
 from brainlens.study.runner import run_study
+from tests.classify.conftest import TINY
 from tests.commands import run, start
 from tests.study.conftest import TABLES
 
@@ -194,6 +195,22 @@ def test_a_study_killed_outright_keeps_its_finished_rows(
     assert code == 0, errors
     assert f"going on: {before} of 4 rows are done" in errors
     assert done() == 4
+
+
+@pytest.mark.parametrize("left", [["config.toml"], ["config.toml", "index.csv"]])
+def test_a_run_killed_as_it_began_is_begun_anew(
+    left: list[str], tiny_index: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "run"
+    config = dataclasses.replace(TINY, epochs=1)
+    train(tiny_index, place, config)
+    for name in ("config.toml", "index.csv", "provenance.json", "metrics.csv", "model.safetensors"):
+        if name not in left:
+            (place / name).unlink()
+    unit = bench.Unit((bench.Trial(0, "all", config),), (), str(tiny_index), str(place))
+    (outcome,) = bench.run_unit(unit, {}, 2)
+    assert outcome.best_epoch == 1
+    assert (place / "provenance.json").is_file()
 
 
 def test_a_study_goes_on_only_with_its_own_design_and_index(

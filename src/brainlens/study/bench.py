@@ -208,7 +208,9 @@ def run_unit(
 def _run_alone(unit: Unit) -> Outcome:
     """A whole run of `train`, taken up where an earlier try left it."""
     run, config = Path(unit.run), unit.trials[0].config
-    same = (run / "config.toml").is_file() and (run / "config.toml").read_text() == to_toml(config)
+    # The record is written last of what begins a run: what was killed before it is begun anew.
+    begun = (run / "provenance.json").is_file()
+    same = begun and (run / "config.toml").read_text() == to_toml(config)
     record = read_provenance(run) if same else {}
     if record.get("stopped") in ("epochs", "early"):
         return Outcome(float(record["best_value"]), int(record["best_epoch"]), run=unit.run)
