@@ -1,6 +1,6 @@
 """Heads that are not known to be ill: `python -m tools.box_healthy OUT MODEL...`.
 
-Each MODEL (an export) answers the DICOM heads of the shared folder that show no tumour, as
+Each MODEL (an export) answers the heads of the shared folder that are not known to be ill, as
 `predict` answers a series: how many slices it refuses, how many it calls a tumour, how sure of one
 it is at most, and what it says of the whole. None of them was trained or chosen on. Writes OUT
 (JSON), prints a table.
@@ -21,11 +21,12 @@ from brainlens.deploy.answering import BACKGROUND
 from brainlens.deploy.classifier import Classifier
 from brainlens.report.columns import aligned
 
-DICOM = Path(os.environ.get("BRAINLENS_SHARED", "../shared")) / "data" / "dicom"
+DATA = Path(os.environ.get("BRAINLENS_SHARED", "../shared")) / "data"
 HEADS = {
-    "T1, 7 tesla (studyforrest)": ("dicom_studyforrest_7T_T1", "*.dcm"),
-    "T1, 3 tesla (dwv)": ("dicom_dwv_bbmri", "bbmri-*.dcm"),
-    "FLAIR (Barre)": ("dicom_mr_head_barre", "*.dcm"),
+    "T1, 7 tesla (studyforrest)": ("dicom/dicom_studyforrest_7T_T1", "*.dcm"),
+    "T1, 3 tesla (dwv)": ("dicom/dicom_dwv_bbmri", "bbmri-*.dcm"),
+    "FLAIR (Barre)": ("dicom/dicom_mr_head_barre", "*.dcm"),
+    "contrast T1, skull removed (niivue)": ("volumes/niivue", "MR_Gd.nii.gz"),
 }
 
 
@@ -53,7 +54,7 @@ def heads(model: Classifier) -> dict[str, dict[str, Any]]:
 
 def head(model: Classifier, folder: str, names: str) -> dict[str, Any]:
     """What is said of the slices of one series, and of the whole."""
-    files = [file for file in find_scans(DICOM / folder) if file.match(names)]
+    files = [file for file in find_scans(DATA / folder) if file.match(names)]
     answers = in_context(model.classify(files)[0], BACKGROUND)
     sick = [suspicion(answer, BACKGROUND) for answer in answers]  # -1: refused
     (study,) = pool(answers, BACKGROUND)
