@@ -22,7 +22,7 @@ from torch import nn
 
 from brainlens.classify.config import TrainConfig
 from brainlens.classify.dense import DenseClassifier
-from brainlens.classify.network import Architecture, Network, build, save
+from brainlens.classify.network import Architecture, Network, architecture_of, build, save
 from brainlens.core.config import resolve, to_toml
 from brainlens.core.errors import BrainlensError
 from brainlens.core.files import write_atomic, write_json
@@ -44,7 +44,7 @@ def main() -> None:
     kept, table = Classifier(model), read_index(index)
     if table.digest() != kept.meaning["index"]["digest"]:
         raise BrainlensError(f"{index}: is not the index that {model} learned from")
-    shape = _architecture(kept.meaning["architecture"])
+    shape = architecture_of(kept.meaning["architecture"])
     weights = _weights(model)
     network = build(shape, len(kept.labels))
     assert isinstance(network, DenseClassifier)
@@ -114,11 +114,6 @@ def _weights(model: Path) -> dict[str, Array]:
         one.name.removeprefix("network.").removesuffix("/half"): numpy_helper.to_array(one).copy()
         for one in found
     }
-
-
-def _architecture(shape: dict[str, Any]) -> Architecture:
-    second = tuple(map(_architecture, shape["second"]))
-    return Architecture(**{**shape, "hidden": tuple(shape["hidden"]), "second": second})
 
 
 def _difference(network: DenseClassifier, kept: Classifier, table: Index) -> float:

@@ -175,9 +175,11 @@ class Loaded:
         return self.architecture.partial
 
 
-def _architecture(shape: dict[str, Any]) -> Architecture:
+def architecture_of(shape: dict[str, Any]) -> Architecture:
     """An architecture as its checkpoint tells it."""
-    others = tuple(map(_architecture, shape.get("second") or ()))  # null before there were several
+    others = tuple(
+        map(architecture_of, shape.get("second") or ())
+    )  # null before there were several
     return Architecture(**{**shape, "hidden": tuple(shape["hidden"]), "second": others})
 
 
@@ -195,7 +197,7 @@ def load(path: Path) -> Loaded:
         raise RunError(f"{path}: is no readable checkpoint ({error})") from None
     try:
         meaning = json.loads(metadata["brainlens"])
-        architecture = _architecture(meaning["architecture"])
+        architecture = architecture_of(meaning["architecture"])
         labels, preprocessing = list(meaning["labels"]), from_dict(meaning["preprocessing"])
         facts = dict(meaning["facts"])
     except (KeyError, TypeError, ValueError) as error:

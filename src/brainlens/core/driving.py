@@ -39,17 +39,16 @@ class Hearing(pl.Callback):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Hear Ctrl-C; where it is ignored, or in another thread than the first, nothing is."""
-        if threading.current_thread() is not threading.main_thread():
+        """Hear Ctrl-C, unless it is ignored or another's, or this is not the first thread."""
+        first = threading.current_thread() is threading.main_thread()
+        if not first or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
             yield
             return
-        before = signal.getsignal(signal.SIGINT)
-        if before is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._hear)
+        signal.signal(signal.SIGINT, self._hear)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _hear(self, number: int, frame: Any) -> None:
         if self.asked:
