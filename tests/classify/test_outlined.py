@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from brainlens.classify.network import Classifier, load
-from brainlens.classify.outlined import Outlined
-from brainlens.classify.training import train
+from brainlens.classify.outlined import Outlined, outlined_data
+from brainlens.classify.training import class_numbers, train
 from brainlens.core.errors import ConfigError
 from brainlens.data.index import read_index, write_index
 from brainlens.data.planting import Planted
+from brainlens.data.preprocess import Preprocessing
 from tests.classify.conftest import draw, split_index
 from tests.classify.test_dense import PLAIN, outlined
 
@@ -89,6 +90,21 @@ def test_a_plain_classifier_learns_from_pictures_painted_out_and_from_partial_la
     train(index, tmp_path / "all", dataclasses.replace(config, painted=0.0))
     other = load(tmp_path / "all" / "model.safetensors").network.state_dict()
     assert any(not torch.equal(v, other[k]) for k, v in model.network.state_dict().items())
+
+
+@pytest.mark.parametrize("painted", [0.0, 0.2])
+def test_validation_is_painted_out_only_where_training_is(tmp_path: Path, painted: float) -> None:
+    pictures = draw(tmp_path / "pictures")
+    index = read_index(split_index(tmp_path, pictures))
+    rows = {split: index.of(split) for split in ("train", "val")}
+    classes = {split: class_numbers(part, ["glioma", "none"]) for split, part in rows.items()}
+    data = outlined_data(
+        index, rows, classes, Preprocessing(32), str(outlined(tmp_path, pictures)),
+        background=1, painted=painted, planted=0.0, seed=0,
+    )  # fmt: skip
+    tumours = int((classes["val"] == 0).sum())
+    assert tumours
+    assert len(data["val"]) == len(rows["val"]) + (tumours if painted else 0)
 
 
 def test_outlines_want_to_know_the_background(tmp_path: Path) -> None:

@@ -106,7 +106,10 @@ def outlined_data(
     preprocessing: Preprocessing, outlines: str, *, background: int, painted: float,
     planted: float, seed: int,
 ) -> dict[str, Outlined | Checked]:  # fmt: skip
-    """What is learned from pictures with outlines, and what that is checked on."""
+    """What is learned from pictures with outlines, and what that is checked on.
+
+    Where no tumour trains painted out, none is painted out to check.
+    """
     polygons = read_outlines(Path(outlines)) if outlines else {}
     shown = pictures(index, rows["train"], preprocessing)
     drawn = masks(index, rows["train"], polygons, preprocessing)
@@ -115,7 +118,7 @@ def outlined_data(
         seed=seed,
     )  # fmt: skip
     val = checked_data(
-        index, rows["val"], classes["val"], preprocessing, outlines,
+        index, rows["val"], classes["val"], preprocessing, outlines if painted else "",
         background=background, seed=seed,
     )  # fmt: skip
     return {"train": train, "val": val}
