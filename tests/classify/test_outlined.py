@@ -14,16 +14,14 @@ from brainlens.classify.outlined import Outlined, outlined_data
 from brainlens.classify.training import class_numbers, train
 from brainlens.core.errors import ConfigError
 from brainlens.data.index import read_index, write_index
-from brainlens.data.planting import Planted
 from brainlens.data.preprocess import Preprocessing
 from tests.classify.conftest import draw, split_index
 from tests.classify.test_dense import PLAIN, outlined
 
 HEALED = 3  # grey level of what the stand-in for painting leaves
-PLANTED = 9  # and of what the stand-in for planting leaves
 
 
-def data(painted: float, monkeypatch: pytest.MonkeyPatch, planted: float = 0.0) -> Outlined:
+def data(painted: float, monkeypatch: pytest.MonkeyPatch) -> Outlined:
     """Two hundred tumours with an outline each, whose painting leaves one grey level."""
     for name in ("healed", "decoys"):
         monkeypatch.setattr(
@@ -33,7 +31,7 @@ def data(painted: float, monkeypatch: pytest.MonkeyPatch, planted: float = 0.0) 
     shown = np.full((200, 8, 8), 200, np.uint8)
     return Outlined(
         shown, np.full_like(shown, 255), np.ones(200, bool), np.zeros(200, np.int64),
-        background=1, painted=painted, planted=planted, seed=0,
+        background=1, painted=painted, seed=0,
     )  # fmt: skip
 
 
@@ -48,26 +46,6 @@ def test_the_share_that_is_painted_out_is_the_setting_s_and_counts_as_background
     gone = (batch.pictures[:, 1] == 0).flatten(1).all(1)
     assert torch.equal(gone, background)
     assert bool((batch.pictures[background, 0] == HEALED).all())
-
-
-@pytest.mark.parametrize("planted", [0.0, 0.3, 1.0])
-def test_what_shows_no_tumour_is_given_another_s_as_often_as_the_setting_says(
-    planted: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given = Planted(np.full((8, 8), PLANTED, np.uint8), np.full((8, 8), 255, np.uint8), 5)
-    monkeypatch.setattr("brainlens.classify.outlined.plant", lambda *_: given)
-    batch = data(1.0, monkeypatch, planted).__getitems__(range(200))
-    sick = batch.classes == 0  # all were painted out before
-    assert abs(float(sick.float().mean()) - planted) < 0.1
-    assert bool((batch.pictures[sick, 0] == PLANTED).all())
-    assert bool((batch.pictures[sick, 1] == 255).all())
-    assert not bool(batch.pictures[~sick, 1].any())
-
-
-def test_what_no_tumour_fits_stays_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brainlens.classify.outlined.plant", lambda *_: None)
-    batch = data(1.0, monkeypatch, 1.0).__getitems__(range(20))
-    assert bool((batch.classes == 1).all())
 
 
 def test_a_plain_classifier_learns_from_pictures_painted_out_and_from_partial_labels(
@@ -100,7 +78,7 @@ def test_validation_is_painted_out_only_where_training_is(tmp_path: Path, painte
     classes = {split: class_numbers(part, ["glioma", "none"]) for split, part in rows.items()}
     data = outlined_data(
         index, rows, classes, Preprocessing(32), str(outlined(tmp_path, pictures)),
-        background=1, painted=painted, planted=0.0, seed=0,
+        background=1, painted=painted, seed=0,
     )  # fmt: skip
     tumours = int((classes["val"] == 0).sum())
     assert tumours

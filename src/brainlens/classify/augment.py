@@ -32,7 +32,6 @@ class Strength:
     close: float = 0.0  # chance of a close-up of any part, up to `_CLOSE` times larger
     gamma: float = 0.0  # log range, either way
     curve: float = 0.0  # of full scale, either way: how far each of four levels is moved
-    curved: float = 1.0  # chance that they are moved at all
     contrast: float = 0.0  # log range, either way
     brightness: float = 0.0  # of full scale, either way
     bias: float = 0.0  # log range of a smooth field (coil sensitivity)
@@ -52,8 +51,6 @@ _HARD = Strength(
     flip=0.5, flip_vertical=0.1, rotate=25, scale=0.25, shift=0.1, close=0.35, gamma=0.6,
     contrast=0.4, brightness=0.1, bias=0.5, noise=0.06, blur=0.25, invert=0.08,
 )  # fmt: skip
-# Scans of another weighting: what is bright in one is dark in the next.
-_CONTRASTS = replace(_STRONG, curve=0.3, keep_white=True, invert=0.05)
 POLICIES: dict[str, Strength | None] = {
     "none": None,
     "flips": Strength(flip=0.5, flip_vertical=0.5, quarter_turns=True),  # seeds B and C
@@ -62,8 +59,8 @@ POLICIES: dict[str, Strength | None] = {
     ),
     "strong": _STRONG,
     "hard": _HARD,
-    "contrasts": _CONTRASTS,
-    "half-contrasts": replace(_CONTRASTS, curved=0.5),
+    # Scans of another weighting: what is bright in one is dark in the next.
+    "contrasts": replace(_STRONG, curve=0.3, keep_white=True, invert=0.05),
     "hard-contrasts": replace(_HARD, curve=0.3, keep_white=True),
 }
 
@@ -137,8 +134,7 @@ def _tone(pictures: Tensor, u: Tensor, s: Strength) -> Tensor:
     if s.gamma:
         toned = toned ** each(torch.exp(_signed(u, 7) * s.gamma))
     if s.curve:
-        moves = (u[:, 24:28] * 2 - 1) * s.curve * (u[:, 1:2] < s.curved)
-        toned = _curved(toned, moves).clamp(1e-4, 1)
+        toned = _curved(toned, (u[:, 24:28] * 2 - 1) * s.curve).clamp(1e-4, 1)
     if s.bias:
         corners = (u[:, 12:16].reshape(-1, 1, 2, 2) * 2 - 1) * s.bias
         field = F.interpolate(corners, toned.shape[2:], mode="bilinear", align_corners=True)

@@ -27,7 +27,6 @@ class TrainConfig:
     background: str = "none"  # with outlines or dense: the class that shows nothing
     outlines: str = ""  # a JSON of where the tumours lie (docs/files.md); "": none
     painted: float = 0.35  # with outlines: share of them that trains with its tumour painted out
-    planted: float = 0.0  # with outlines: share of what shows no tumour that is given another's
     answer_size: int = 0  # with dense: pixels a side that it answers at; 0: as it was trained
     second: tuple[str, ...] = ()  # with dense: other runs, plain (of the whole picture) or dense
     healed: float = 0.1  # with dense: what tumours painted out weigh when the context is believed
@@ -37,9 +36,9 @@ class TrainConfig:
     fit: Fit = "stretch"  # distort to the square, or pad with black
     crop: bool = False  # cut the dark border off first
     # Of training pictures only.
-    augment: Literal[
-        "none", "flips", "light", "strong", "contrasts", "half-contrasts", "hard", "hard-contrasts"
-    ] = "light"
+    augment: Literal["none", "flips", "light", "strong", "contrasts", "hard", "hard-contrasts"] = (
+        "light"
+    )
     views: int = 0  # augmented views a picture, the same in every run; 0: a new one each epoch
     # what is trained
     tune: Literal["all", "head", "last", "early", "two-phase"] = "two-phase"

@@ -1,9 +1,8 @@
-"""Owns training pictures whose tumours are outlined, and what is made of them.
+"""Owns training pictures whose tumours are outlined, and what is made of them: healed and decoys.
 
 Enters: pictures, outlines, classes. Leaves: batches in which a part of the outlined slices is
-healed (their class is then the background), a part of what shows no tumour has another's planted
-(its class is then the tumour's), and a part of all carries a painted place that means nothing.
-Which, depends on (seed, epoch, sample) alone.
+healed (their class is then the background), and a part of all carries a painted place that means
+nothing. Which, depends on (seed, epoch, sample) alone.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from brainlens.data.healing import decoys, healed
 from brainlens.data.index import Index, Row
 from brainlens.data.outlines import masks, read_outlines
 from brainlens.data.pictures import pictures
-from brainlens.data.planting import plant
 from brainlens.data.preprocess import Array, Preprocessing
 
 _DECOY = 0.25  # share of the others that carry a painted place
@@ -39,17 +37,14 @@ class Outlined(Dataset[Batch]):
         *,
         background: int,
         painted: float,
-        planted: float = 0.0,
         seed: int,
     ) -> None:
         self.classes, self.seed, self.background = classes, seed, background
         self.painted = painted  # share of the outlined slices that are shown healed
-        self.planted = planted  # share of what shows no tumour that is given another's
         self.shown, self.drawn = shown, drawn
         # A slice without a tumour has nothing to outline, and so is outlined too.
         self.known = known | (classes == background)
         self.healable = known & (classes != background)
-        self.origins = np.flatnonzero(self.healable & drawn.any((1, 2)))
         donors = np.flatnonzero(self.known)
         self.healed = healed(shown, drawn, donors, seed=seed)
         self.decoys = decoys(shown, drawn, donors, seed=seed)
@@ -59,25 +54,18 @@ class Outlined(Dataset[Batch]):
         return len(self.classes)
 
     def __getitems__(self, samples: Sequence[int]) -> Batch:
-        stack, classes = zip(*map(self._version, samples), strict=True)
+        stack, classes = [], []
+        for i in samples:
+            chance = generator(self.seed, "version", self.epoch, i).random()
+            heal = bool(self.healable[i]) and chance < self.painted
+            decoy = not heal and chance > 1 - _DECOY
+            picture = (self.healed if heal else self.decoys if decoy else self.shown)[i]
+            stack.append(np.stack([picture, self.drawn[i] * (not heal)]))
+            classes.append(self.background if heal else int(self.classes[i]))
         known = torch.from_numpy(self.known[np.asarray(samples)])
         return Batch(
             torch.from_numpy(np.stack(stack)), torch.tensor(classes), list(samples), known
         )  # fmt: skip
-
-    def _version(self, i: int) -> tuple[Array, int]:
-        """A sample's picture and mask (2, S, S) as this epoch shows them, and its class."""
-        draw = generator(self.seed, "version", self.epoch, i)
-        chance = draw.random()
-        heal = bool(self.healable[i]) and chance < self.painted
-        decoy = not heal and chance > 1 - _DECOY
-        picture = (self.healed if heal else self.decoys if decoy else self.shown)[i]
-        own = self.background if heal else int(self.classes[i])
-        if own == self.background and len(self.origins) and draw.random() < self.planted:
-            found = plant(picture, self.shown, self.drawn, self.origins, draw)
-            if found:
-                return np.stack([found.picture, found.mask]), int(self.classes[found.origin])
-        return np.stack([picture, self.drawn[i] * (not heal)]), own
 
 
 class Checked(Dataset[Batch]):
@@ -103,8 +91,7 @@ class Checked(Dataset[Batch]):
 
 def outlined_data(
     index: Index, rows: dict[str, list[Row]], classes: dict[str, Array],
-    preprocessing: Preprocessing, outlines: str, *, background: int, painted: float,
-    planted: float, seed: int,
+    preprocessing: Preprocessing, outlines: str, *, background: int, painted: float, seed: int,
 ) -> dict[str, Outlined | Checked]:  # fmt: skip
     """What is learned from pictures with outlines, and what that is checked on.
 
@@ -114,9 +101,8 @@ def outlined_data(
     shown = pictures(index, rows["train"], preprocessing)
     drawn = masks(index, rows["train"], polygons, preprocessing)
     train = Outlined(
-        shown, *drawn, classes["train"], background=background, painted=painted, planted=planted,
-        seed=seed,
-    )  # fmt: skip
+        shown, *drawn, classes["train"], background=background, painted=painted, seed=seed
+    )
     val = checked_data(
         index, rows["val"], classes["val"], preprocessing, outlines if painted else "",
         background=background, seed=seed,

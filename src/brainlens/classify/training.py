@@ -144,8 +144,7 @@ def _data(
     if outlined(config):
         return outlined_data(
             index, rows, classes, preprocessing, config.outlines,
-            background=labels.index(config.background), painted=config.painted,
-            planted=config.planted, seed=config.seed,
+            background=labels.index(config.background), painted=config.painted, seed=config.seed,
         ), 0  # fmt: skip
     assert isinstance(network, Classifier)  # a dense head is outlined
     cut = boundary(network, config, frozen_layers(network, config)) if cached else 0
